@@ -1,0 +1,141 @@
+//! `inr fit`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::flags::RunFlags;
+use super::folder::{self, Folder};
+use super::load::{facts, load_signal};
+use super::session::{Session, metrics_sentence};
+use super::talk::{Talk, format_duration};
+use super::{CliError, Outcome, interrupt, print};
+use crate::config::{Resolved, resolve};
+use crate::device;
+use crate::report::{format_count, to_json};
+use crate::signal::Signal;
+use crate::train::StoppedBy;
+
+/// Fit a network to a picture; keeps the model, the reconstruction and a report
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  inr fit assets/harbour.png
+  inr fit assets/harbour.png --model siren --params 50k --time 20s
+  inr fit assets/harbour.png --target-psnr 30 --out out/harbour-30db
+  inr fit assets/harbour.png --config configs/wire.toml --set training.batch_size=4096 --steps 100
+
+The folder out/<name>-<model> gets model.safetensors, reconstruction.png, error.png (white is an error of 1/8 of
+the range), report.json, metrics.jsonl, recipe.toml and checkpoint.safetensors. Its path is printed.")]
+pub(super) struct Fit {
+    /// The picture: PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, HDR or EXR
+    input: PathBuf,
+    /// Which network: one of inr models
+    #[arg(long, value_name = "NAME", help_heading = "Recipe")]
+    model: Option<String>,
+    /// A recipe in TOML: one of configs/, or the recipe.toml of an earlier run
+    #[arg(long, value_name = "FILE", help_heading = "Recipe")]
+    config: Option<PathBuf>,
+    /// Where the results go
+    #[arg(long, value_name = "DIR", help_heading = "Device and output")]
+    out: Option<PathBuf>,
+    /// Go on with the run in the output folder; flags that are not given again are those of its recipe
+    #[arg(long, conflicts_with = "force", help_heading = "Device and output")]
+    resume: bool,
+    #[command(flatten)]
+    flags: RunFlags,
+}
+
+impl Fit {
+    pub fn run(self) -> Result<Outcome, CliError> {
+        let talk = Talk::new(self.flags.talk);
+        let signal = load_signal(&self.input, &talk)?;
+        let (resolved, folder) = self.prepare(signal.as_ref())?;
+        let device = device::choose(self.flags.device)?;
+        let layout = signal.layout();
+        talk.say(&format!(
+            "{}: {}; {} with {} parameters; on {} ({})",
+            self.input.display(),
+            layout.describe(),
+            resolved.recipe.model.preset,
+            format_count(resolved.network.parameter_count() as u64),
+            device.name,
+            device.reason
+        ));
+        for layer in resolved.network.summary() {
+            talk.detail(&format!(
+                "  {} {} → {}: {} parameters",
+                layer.kind, layer.d_in, layer.d_out, layer.parameters
+            ));
+        }
+        interrupt::listen();
+        let session = Session {
+            talk: &talk,
+            device: &device,
+            input: &self.input,
+            signal: signal.as_ref(),
+            resolved: &resolved,
+            folder: &folder,
+            resume: self.resume,
+        };
+        let report = session.fit()?;
+
+        talk.say(&format!(
+            "{} after {} steps in {}; {} is {:.1} kB",
+            metrics_sentence(&report),
+            format_count(report.training.steps),
+            format_duration(report.training.seconds),
+            folder::MODEL,
+            report.model.bytes as f64 / 1e3
+        ));
+        let place = folder.path().display();
+        if self.flags.talk.json {
+            print(&to_json(&report))?;
+        } else {
+            print(&format!("{place}\n"))?;
+        }
+        if report.training.stopped_by == StoppedBy::Interrupt {
+            talk.say(&format!(
+                "interrupted; go on with: inr fit {} --resume --out {place}",
+                self.input.display()
+            ));
+            return Ok(Outcome::Interrupted);
+        }
+        let target = resolved.recipe.training.target_psnr_db;
+        match (target, report.metrics.get("psnr_db")) {
+            (Some(target), Some(psnr)) if psnr < target => {
+                talk.say(&format!("the target of {target} dB was not reached; give more --steps or --time, or more --params"));
+                Ok(Outcome::TargetNotReached)
+            }
+            _ => Ok(Outcome::Done),
+        }
+    }
+
+    /// Resolves the recipe and makes the folder, whose default name holds the model's.
+    fn prepare(&self, signal: &dyn Signal) -> Result<(Resolved, Folder), CliError> {
+        let facts = facts(signal);
+        let mut request = self.flags.request()?;
+        request.model.clone_from(&self.model);
+        request.file.clone_from(&self.config);
+        let mut resolved = resolve(&request, &facts)?;
+        let stem = self.input.file_stem().unwrap_or_default().to_string_lossy();
+        let path = self.out.clone().unwrap_or_else(|| {
+            PathBuf::from("out").join(format!("{stem}-{}", resolved.recipe.model.preset))
+        });
+        if self.resume {
+            if !path.is_dir() {
+                return Err(CliError::Usage(format!(
+                    "--resume: there is no run in {}; give its folder with --out, or leave --resume out",
+                    path.display()
+                )));
+            }
+            let recipe = path.join(folder::RECIPE);
+            if request.file.is_none() && recipe.exists() {
+                request.file = Some(recipe);
+                resolved = resolve(&request, &facts)?;
+            }
+        }
+        let folder = Folder::open(&path, self.flags.force, self.resume)?;
+        Ok((resolved, folder))
+    }
+}

@@ -1,0 +1,104 @@
+//! Flags that several commands share.
+
+use clap::Args;
+
+use super::CliError;
+use crate::config::{Request, parse_count, parse_seconds};
+use crate::device::DeviceChoice;
+
+/// How large the network is, how long it is trained, and on what.
+#[derive(Debug, Clone, Args)]
+pub(super) struct RunFlags {
+    /// Parameters of the network, for instance 50k or 1.5M
+    #[arg(long, value_name = "COUNT", value_parser = parse_count, help_heading = "Size and budget")]
+    pub params: Option<usize>,
+    /// Stop after this many optimizer steps
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Size and budget")]
+    pub steps: Option<usize>,
+    /// Stop after this time, for instance 60s, 2m or 1h
+    #[arg(long, value_name = "DURATION", value_parser = parse_seconds, help_heading = "Size and budget")]
+    pub time: Option<f64>,
+    /// Stop when the picture reaches this PSNR; exit code 3 if it never does
+    #[arg(long, value_name = "DB", value_parser = parse_decibels, help_heading = "Size and budget")]
+    pub target_psnr: Option<f64>,
+    /// Samples a step
+    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Size and budget")]
+    pub batch: Option<usize>,
+    /// Seed of the initial weights and of the order of the samples
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32), help_heading = "Size and budget")]
+    pub seed: Option<u32>,
+    /// Set any field of the recipe, for instance training.optimizer.learning_rate=1e-3; may be repeated
+    #[arg(long, value_name = "PATH=VALUE", help_heading = "Size and budget")]
+    pub set: Vec<String>,
+    /// Where to compute: auto, cpu, gpu, or gpu:N with N from inr devices
+    #[arg(
+        long,
+        value_name = "DEVICE",
+        default_value = "auto",
+        help_heading = "Device and output"
+    )]
+    pub device: DeviceChoice,
+    /// Replace the results of an earlier run in the output folder
+    #[arg(long, help_heading = "Device and output")]
+    pub force: bool,
+    #[command(flatten)]
+    pub talk: TalkFlags,
+}
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct TalkFlags {
+    /// Print the result as JSON on standard output
+    #[arg(long, help_heading = "Device and output")]
+    pub json: bool,
+    /// Say nothing but errors
+    #[arg(short, long, help_heading = "Device and output")]
+    pub quiet: bool,
+    /// Say more: the layers, the recipe, every point of the curve
+    #[arg(
+        short,
+        long,
+        conflicts_with = "quiet",
+        help_heading = "Device and output"
+    )]
+    pub verbose: bool,
+}
+
+impl RunFlags {
+    /// The flags as settings of a recipe.
+    pub fn request(&self) -> Result<Request, CliError> {
+        let mut request = Request::default();
+        let integer = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        if let Some(count) = self.params {
+            request.set("model.parameters", integer(count));
+        }
+        if let Some(steps) = self.steps {
+            request.set("training.steps", integer(steps));
+        }
+        if let Some(seconds) = self.time {
+            request.set("training.seconds", seconds);
+        }
+        if let Some(target) = self.target_psnr {
+            request.set("training.target_psnr_db", target);
+        }
+        if let Some(batch) = self.batch {
+            request.set("training.batch_size", integer(batch));
+        }
+        if let Some(seed) = self.seed {
+            request.set("training.seed", i64::from(seed));
+        }
+        for pair in &self.set {
+            request.set_pair(pair)?;
+        }
+        Ok(request)
+    }
+}
+
+fn parse_decibels(text: &str) -> Result<f64, String> {
+    match text.trim().trim_end_matches("dB").trim().parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
+        _ => Err(format!(
+            "{text:?} is not a PSNR; write a number of dB above 0, for instance 35"
+        )),
+    }
+}

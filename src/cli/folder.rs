@@ -1,0 +1,157 @@
+//! The output folder of a run: made before any work, never losing what is there, written atomically.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Names of the files of a run.
+pub(super) const MODEL: &str = "model.safetensors";
+pub(super) const REPORT: &str = "report.json";
+pub(super) const RECIPE: &str = "recipe.toml";
+pub(super) const METRICS: &str = "metrics.jsonl";
+pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
+pub(super) const ERROR_PICTURE: &str = "error.png";
+
+/// Why a folder or file cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FolderError {
+    #[error(
+        "{0} already holds a run; give --resume to go on with it, --force to replace it, or --out DIR to write elsewhere"
+    )]
+    Occupied(PathBuf),
+    #[error("{0} already exists; give --force to replace it, or -o FILE to write elsewhere")]
+    Exists(PathBuf),
+    #[error("cannot write {path}: {source}")]
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("cannot read {path}: {source}")]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+}
+
+/// The folder of one run.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    /// The topmost folder that was made for this run, if any; taken away again when the run leaves nothing behind.
+    made: Option<PathBuf>,
+}
+
+impl Folder {
+    /// Makes the folder and checks that files can be written into it. With neither `force` nor `resume` it must hold no run.
+    pub fn open(path: &Path, force: bool, resume: bool) -> Result<Self, FolderError> {
+        if !force
+            && !resume
+            && [MODEL, REPORT, CHECKPOINT]
+                .iter()
+                .any(|f| path.join(f).exists())
+        {
+            return Err(FolderError::Occupied(path.to_owned()));
+        }
+        let made = path
+            .ancestors()
+            .filter(|p| !p.as_os_str().is_empty())
+            .take_while(|p| !p.exists())
+            .last()
+            .map(Path::to_owned);
+        let folder = Self {
+            path: path.to_owned(),
+            made,
+        };
+        let failed = |source| FolderError::Write {
+            path: path.to_owned(),
+            source,
+        };
+        std::fs::create_dir_all(path).map_err(failed)?;
+        tempfile::Builder::new()
+            .prefix(".inr-")
+            .tempfile_in(path)
+            .map_err(failed)?;
+        Ok(folder)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a file in one go: it is there as a whole or not at all.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
+        write_atomically(&self.file(name), bytes)
+    }
+
+    /// The contents of a file, or `None` when it is not there.
+    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, FolderError> {
+        let path = self.file(name);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(FolderError::Read { path, source }),
+        }
+    }
+
+    /// Removes a file of an earlier run, if it is there.
+    pub fn remove(&self, name: &str) -> Result<(), FolderError> {
+        let path = self.file(name);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(FolderError::Write { path, source: e })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Only empty folders go away, so a run that wrote anything keeps its place.
+        if let Some(made) = &self.made {
+            for folder in self.path.ancestors() {
+                if std::fs::remove_dir(folder).is_err() || folder == made {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Writes a single file in one go, unless it exists and `force` is not given.
+pub(super) fn write_file(path: &Path, bytes: &[u8], force: bool) -> Result<(), FolderError> {
+    if !force && path.exists() {
+        return Err(FolderError::Exists(path.to_owned()));
+    }
+    write_atomically(path, bytes)
+}
+
+fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
+    let failed = |source| FolderError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".inr-");
+    // A temporary file is private; the finished one is as readable as any other.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o644));
+    }
+    let mut file = builder.tempfile_in(parent).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    // Some file systems report a full disk only here.
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! `inr models`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{CliError, Outcome, print};
+use crate::config::{DEFAULT_PRESET, PRESETS};
+use crate::model::LAYER_KINDS;
+use crate::report::to_json;
+
+/// List the networks and the layer kinds
+#[derive(Debug, Args)]
+pub(super) struct Models {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Models {
+    pub fn run(self) -> Result<Outcome, CliError> {
+        if self.json {
+            let models: Vec<_> = PRESETS
+                .iter()
+                .map(|preset| json!({ "name": preset.name, "about": preset.about() }))
+                .collect();
+            let layers: Vec<_> = LAYER_KINDS
+                .iter()
+                .map(|kind| json!({ "kind": kind.name, "summary": kind.summary }))
+                .collect();
+            print(&to_json(
+                &json!({ "default": DEFAULT_PRESET, "models": models, "layers": layers }),
+            ))?;
+            return Ok(Outcome::Done);
+        }
+        let mut text = String::from("Models, for --model:\n\n");
+        for preset in PRESETS {
+            let about = preset.about();
+            let default = if preset.name == DEFAULT_PRESET {
+                " (default)"
+            } else {
+                ""
+            };
+            text += &format!(
+                "{}{default}: {}. {}. {}.\n",
+                preset.name, about.summary, about.when, about.paper
+            );
+        }
+        text += "\nLayer kinds, for the [[model.layers]] of a config file:\n\n";
+        for kind in LAYER_KINDS {
+            text += &format!("{}: {}\n", kind.name, kind.summary);
+        }
+        print(&text)?;
+        Ok(Outcome::Done)
+    }
+}

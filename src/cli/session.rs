@@ -1,0 +1,258 @@
+//! One fit from a resolved recipe to a folder full of results.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::CliError;
+use super::folder::{self, Folder, FolderError};
+use super::interrupt;
+use super::talk::{Talk, format_duration};
+use crate::config::Resolved;
+use crate::device::Chosen;
+use crate::model::Parameters;
+use crate::model::file::{FORMAT, Header, Model};
+use crate::render::{self, Field, Rendering};
+use crate::report::{
+    InputReport, ModelReport, RunReport, TrainingReport, format_metric, metrics_line, to_json,
+};
+use crate::signal::{Layout, Signal};
+use crate::train::{self, Event, Flow, Run, State, StoppedBy, Training};
+
+/// What is fitted, how, where to, and who is told.
+pub(super) struct Session<'a> {
+    pub talk: &'a Talk,
+    pub device: &'a Chosen,
+    /// The file as named on the command line.
+    pub input: &'a Path,
+    pub signal: &'a dyn Signal,
+    pub resolved: &'a Resolved,
+    pub folder: &'a Folder,
+    /// Go on from the checkpoint in the folder, if there is one.
+    pub resume: bool,
+}
+
+impl Session<'_> {
+    /// Trains, renders, measures and writes everything.
+    pub fn fit(&self) -> Result<RunReport, CliError> {
+        let recipe = &self.resolved.recipe;
+        let name = recipe.model.preset.as_str();
+        let layout = self.signal.layout();
+        let training = recipe.training.training(self.signal.samples());
+        let mut state = self.start(&training, &layout)?;
+        let text = toml::to_string_pretty(recipe).expect("a recipe is plain data");
+        self.folder.write(folder::RECIPE, text.as_bytes())?;
+
+        let stopped_by = self.train(name, &training, &layout, &mut state)?;
+        let restorations = state.restorations();
+        if restorations > 0 {
+            self.talk.say(&format!(
+                "{name}: taken back to an earlier state {restorations} times"
+            ));
+        }
+
+        let rendering = self.reconstruct(&state.parameters, &layout)?;
+        self.talk.clear();
+        let metrics = render::measure(self.signal, &rendering)?;
+        let model = Model {
+            header: Header {
+                format: FORMAT,
+                name: name.to_string(),
+                d_in: layout.d_in(),
+                d_out: layout.d_out(),
+                layers: self.resolved.network.layers().to_vec(),
+                signal: json!(layout),
+                recipe: json!(recipe),
+                seed: training.seed,
+            },
+            network: self.resolved.network.clone(),
+            parameters: state.parameters,
+        };
+        let bytes = model.to_bytes();
+        let reconstruction = format!("reconstruction.{}", rendering.lossless_extension());
+        self.folder.write(folder::MODEL, &bytes)?;
+        self.folder.write(
+            &reconstruction,
+            &rendering.encode(Path::new(&reconstruction))?,
+        )?;
+        self.folder.write(
+            folder::ERROR_PICTURE,
+            &rendering.encode_error_picture(self.signal)?,
+        )?;
+        let files = [
+            folder::MODEL,
+            &reconstruction,
+            folder::ERROR_PICTURE,
+            folder::REPORT,
+            folder::METRICS,
+            folder::RECIPE,
+            folder::CHECKPOINT,
+        ];
+        let report = RunReport {
+            input: InputReport::new(self.input, &layout),
+            model: ModelReport::new(name, &self.resolved.network, bytes.len()),
+            device: self.device.name.clone(),
+            seed: training.seed,
+            training: TrainingReport {
+                steps: state.step,
+                batch_size: training.batch_size,
+                samples_seen: state.step * training.batch_size as u64,
+                seconds: state.seconds,
+                optimizer: json!(training.optimizer.kind),
+                stopped_by,
+                restorations,
+                curve: state.curve,
+            },
+            metrics,
+            files: files.map(String::from).to_vec(),
+        };
+        self.folder
+            .write(folder::REPORT, to_json(&report).as_bytes())?;
+        Ok(report)
+    }
+
+    /// The state to begin with: fresh, or that of the checkpoint.
+    fn start(&self, training: &Training, layout: &Layout) -> Result<State, CliError> {
+        let parameters = self.resolved.network.initialize(training.seed);
+        if self.resume
+            && let Some(bytes) = self.folder.read(folder::CHECKPOINT)?
+        {
+            let identity = self.identity(training, layout);
+            let state = train::from_bytes(&bytes, training, parameters, &identity)?;
+            self.talk.say(&format!("resuming at step {}", state.step));
+            return Ok(state);
+        }
+        for file in [
+            folder::METRICS,
+            folder::CHECKPOINT,
+            folder::REPORT,
+            folder::MODEL,
+        ] {
+            self.folder.remove(file)?;
+        }
+        Ok(State::new(training, parameters))
+    }
+
+    /// What a checkpoint must have in common with the run that goes on from it: all that changes the steps already made.
+    fn identity(&self, training: &Training, layout: &Layout) -> Value {
+        json!({
+            "signal": layout,
+            "layers": self.resolved.network.layers(),
+            "optimizer": training.optimizer,
+            "loss": training.loss,
+            "batch_size": training.batch_size,
+            "seed": training.seed,
+        })
+    }
+
+    fn train(
+        &self,
+        name: &str,
+        training: &Training,
+        layout: &Layout,
+        state: &mut State,
+    ) -> Result<StoppedBy, CliError> {
+        let identity = self.identity(training, layout);
+        let mut lines: String = state.curve.iter().map(metrics_line).collect();
+        let mut failure: Option<FolderError> = None;
+        let mut listener = |event: Event| {
+            let written = match event {
+                Event::Step(progress) => {
+                    self.talk.training(name, &progress);
+                    Ok(())
+                }
+                Event::Evaluated(point) => {
+                    self.talk.detail(&format!(
+                        "{name}: step {} {} loss {:.3e} {:.2} dB running",
+                        point.step,
+                        format_duration(point.seconds),
+                        point.loss,
+                        point.running_psnr_db
+                    ));
+                    lines += &metrics_line(&point);
+                    self.folder.write(folder::METRICS, lines.as_bytes())
+                }
+                Event::Restored {
+                    step,
+                    back_to,
+                    learning_rate_factor,
+                } => {
+                    self.talk.say(&format!(
+                        "{name}: the loss exploded at step {step}; back to step {back_to} with learning rates × {learning_rate_factor}"
+                    ));
+                    Ok(())
+                }
+                Event::Checkpoint(state) => self
+                    .folder
+                    .write(folder::CHECKPOINT, &train::to_bytes(state, &identity)),
+            };
+            match written {
+                Err(error) => {
+                    failure.get_or_insert(error);
+                    Flow::Stop
+                }
+                Ok(()) if interrupt::requested() => Flow::Stop,
+                Ok(()) => Flow::Continue,
+            }
+        };
+        let mut engine = self.device.engine();
+        let run = Run {
+            training,
+            network: &self.resolved.network,
+            signal: self.signal,
+        };
+        let stopped = run.train(
+            engine.as_mut(),
+            state,
+            &mut listener,
+            &mut |engine, parameters| {
+                let field = Field {
+                    network: &self.resolved.network,
+                    parameters,
+                    layout,
+                };
+                let rendering = render::reconstruct(field, engine, &mut |_| ())
+                    .map_err(|e| crate::engine::EngineError(e.to_string()))?;
+                render::measure_psnr_db(self.signal, &rendering)
+                    .map_err(|e| crate::engine::EngineError(e.to_string()))
+            },
+        );
+        if stopped.is_err() {
+            // What was learnt before the failure is kept.
+            self.folder
+                .write(folder::CHECKPOINT, &train::to_bytes(state, &identity))?;
+        }
+        let stopped = stopped?;
+        match failure {
+            Some(error) => Err(error.into()),
+            None => Ok(stopped),
+        }
+    }
+
+    fn reconstruct(&self, parameters: &Parameters, layout: &Layout) -> Result<Rendering, CliError> {
+        let field = Field {
+            network: &self.resolved.network,
+            parameters,
+            layout,
+        };
+        let mut engine = self.device.engine();
+        Ok(render::reconstruct(
+            field,
+            engine.as_mut(),
+            &mut |fraction| {
+                self.talk.working("rendering", fraction);
+            },
+        )?)
+    }
+}
+
+/// The metrics of a report in one line, for people.
+pub(super) fn metrics_sentence(report: &RunReport) -> String {
+    report
+        .metrics
+        .0
+        .iter()
+        .map(|(name, value)| format!("{name} {}", format_metric(name, *value)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,115 @@
+//! What is said on standard error while work goes on.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::flags::TalkFlags;
+use crate::report::format_count;
+use crate::train::Progress;
+
+/// Positions of a progress line, whose length is a share of the budget and not a count.
+const POSITIONS: u64 = 1000;
+
+/// Talks to the person at the terminal, or to nobody.
+#[derive(Debug, Clone)]
+pub(super) struct Talk {
+    flags: TalkFlags,
+    bar: ProgressBar,
+}
+
+impl Talk {
+    /// Talk as the flags ask for; the progress line shows on a terminal only.
+    pub fn new(flags: TalkFlags) -> Self {
+        let target = if flags.quiet || !std::io::stderr().is_terminal() {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(8)
+        };
+        let bar = ProgressBar::with_draw_target(Some(POSITIONS), target);
+        let style = ProgressStyle::with_template("{prefix:12} {bar:24} {percent:>3}%  {msg}")
+            .expect("the template is valid")
+            .progress_chars("=> ");
+        bar.set_style(style);
+        Self { flags, bar }
+    }
+
+    /// A line for people.
+    pub fn say(&self, text: &str) {
+        if !self.flags.quiet {
+            self.bar.suspend(|| eprintln!("{text}"));
+        }
+    }
+
+    /// A line for people who asked for more.
+    pub fn detail(&self, text: &str) {
+        if self.flags.verbose {
+            self.say(text);
+        }
+    }
+
+    /// Shows where a training run is.
+    pub fn training(&self, name: &str, progress: &Progress) {
+        let point = &progress.point;
+        self.show(name, progress.fraction, || {
+            format!(
+                "step {}  loss {:.2e}  {:.2} dB running  {}  {} left",
+                format_count(point.step),
+                point.loss,
+                point.running_psnr_db,
+                format_rate(progress.samples_per_second),
+                format_duration(progress.seconds_left),
+            )
+        });
+    }
+
+    /// Shows the finished share of other work.
+    pub fn working(&self, name: &str, fraction: f64) {
+        self.show(name, fraction, String::new);
+    }
+
+    fn show(&self, name: &str, fraction: f64, message: impl FnOnce() -> String) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        self.bar.set_prefix(name.to_string());
+        self.bar.set_message(message());
+        self.bar.set_position((fraction * POSITIONS as f64) as u64);
+    }
+
+    /// Takes the progress line away.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+        self.bar.reset();
+    }
+}
+
+/// Samples a second, for people.
+fn format_rate(samples_per_second: f64) -> String {
+    match samples_per_second {
+        r if r >= 1e6 => format!("{:.2} M samples/s", r / 1e6),
+        r if r >= 1e3 => format!("{:.0} k samples/s", r / 1e3),
+        r => format!("{r:.0} samples/s"),
+    }
+}
+
+/// Seconds, for people: 7s, 2m05s, 1h02m.
+pub(super) fn format_duration(seconds: f64) -> String {
+    let duration = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
+    match duration.as_secs() {
+        s if s < 60 => format!("{s}s"),
+        s if s < 3600 => format!("{}m{:02}s", s / 60, s % 60),
+        s if s < 360_000 => format!("{}h{:02}m", s / 3600, s / 60 % 60),
+        _ => "days".to_string(),
+    }
+}
+
+/// Bytes, for people.
+pub(super) fn format_bytes(bytes: u64) -> String {
+    match bytes as f64 {
+        b if b >= 1e9 => format!("{:.1} GB", b / 1e9),
+        b if b >= 1e6 => format!("{:.0} MB", b / 1e6),
+        b => format!("{:.0} kB", (b / 1e3).ceil()),
+    }
+}

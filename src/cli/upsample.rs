@@ -1,0 +1,159 @@
+//! `inr upsample`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::flags::TalkFlags;
+use super::folder::write_file;
+use super::load::{load_model, model_path};
+use super::talk::{Talk, format_bytes};
+use super::{CliError, Outcome, print};
+use crate::device::{self, DeviceChoice};
+use crate::render::{self, Field, RenderRequest};
+use crate::report::to_json;
+
+/// Pictures above this many bytes are announced with an estimate of the memory they take.
+const LARGE: u64 = 256 << 20;
+
+/// Render a fitted model at any size
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  inr upsample out/harbour-fourier-kan --scale 4
+  inr upsample out/harbour-fourier-kan --size 1920x1080 -o wide.png
+  inr upsample out/harbour-fourier-kan --crop 100,80,64,64 --scale 16 --bit-depth 16 -o detail.png
+
+The file goes into the run's folder unless -o is given; its path is printed. A smaller size is averaged over
+each pixel, so that it does not alias.")]
+pub(super) struct Upsample {
+    /// The folder of a run, or a model file
+    model: PathBuf,
+    /// Factor on width and height: 4, 0.5, or 2x3 for both
+    #[arg(long, value_name = "FACTOR", value_parser = parse_scale, conflicts_with = "size", default_value = "4")]
+    scale: [f64; 2],
+    /// Size of the result in pixels
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
+    size: Option<[u32; 2]>,
+    /// Only this part: left,top,width,height in pixels of the original
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse_crop, allow_hyphen_values = true)]
+    crop: Option<[f64; 4]>,
+    /// Where the picture goes; the ending chooses the format
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Bits a channel: 8 or 16; else those of the original
+    #[arg(long, value_name = "BITS", value_parser = parse_bit_depth)]
+    bit_depth: Option<u8>,
+    /// Where to compute: auto, cpu, gpu, or gpu:N with N from inr devices
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceChoice,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    talk: TalkFlags,
+}
+
+impl Upsample {
+    pub fn run(self) -> Result<Outcome, CliError> {
+        let talk = Talk::new(self.talk);
+        let (model, layout) = load_model(&self.model)?;
+        let request = RenderRequest {
+            scale: self.scale,
+            size: self.size,
+            crop: self.crop,
+            bit_depth: self.bit_depth,
+        };
+        let target = request.resolve(&layout)?;
+        let path = self.output.clone().unwrap_or_else(|| {
+            let folder = model_path(&self.model);
+            let name = format!(
+                "upsampled-{}.{}",
+                target.size_name(),
+                target.lossless_extension()
+            );
+            folder.parent().unwrap_or(Path::new("")).join(name)
+        });
+        target.check_format(&path)?;
+        if path.exists() && !self.force {
+            // Found out before the work, not after it.
+            return Err(super::folder::FolderError::Exists(path).into());
+        }
+        let bytes = target.layout.bytes();
+        if bytes > LARGE {
+            talk.say(&format!(
+                "{}; about {} of memory will be used",
+                target.layout.describe(),
+                format_bytes(2 * bytes)
+            ));
+        }
+        let device = device::choose(self.device)?;
+        talk.say(&format!(
+            "{} on {} ({})",
+            target.layout.describe(),
+            device.name,
+            device.reason
+        ));
+        let field = Field {
+            network: &model.network,
+            parameters: &model.parameters,
+            layout: &layout,
+        };
+        let mut engine = device.engine();
+        let rendering = render::render(field, &target, engine.as_mut(), &mut |fraction| {
+            talk.working("rendering", fraction);
+        })?;
+        talk.clear();
+        write_file(&path, &rendering.encode(&path)?, self.force)?;
+        if self.talk.json {
+            print(&to_json(
+                &serde_json::json!({ "file": path, "layout": rendering.layout() }),
+            ))?;
+        } else {
+            print(&format!("{}\n", path.display()))?;
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+fn parse_scale(text: &str) -> Result<[f64; 2], String> {
+    let (x, y) = text.split_once('x').unwrap_or((text, text));
+    match (x.parse::<f64>(), y.parse::<f64>()) {
+        (Ok(x), Ok(y)) if x.is_finite() && y.is_finite() && x > 0.0 && y > 0.0 => Ok([x, y]),
+        _ => Err(format!(
+            "{text:?} is not a scale; write a factor above 0, for instance 4, 0.5 or 2x3"
+        )),
+    }
+}
+
+fn parse_size(text: &str) -> Result<[u32; 2], String> {
+    let size = text
+        .split_once('x')
+        .and_then(|(w, h)| Some([w.parse().ok()?, h.parse().ok()?]));
+    size.filter(|s: &[u32; 2]| !s.contains(&0)).ok_or_else(|| {
+        format!("{text:?} is not a size; write width x height in pixels, for instance 3072x2048")
+    })
+}
+
+fn parse_crop(text: &str) -> Result<[f64; 4], String> {
+    let numbers: Vec<f64> = text
+        .split(',')
+        .filter_map(|n| n.trim().parse().ok())
+        .collect();
+    <[f64; 4]>::try_from(numbers)
+        .ok()
+        .filter(|_| text.split(',').count() == 4)
+        .ok_or_else(|| {
+            format!(
+                "{text:?} is not a part; write left,top,width,height, for instance 100,80,64,64"
+            )
+        })
+}
+
+fn parse_bit_depth(text: &str) -> Result<u8, String> {
+    match text {
+        "8" => Ok(8),
+        "16" => Ok(16),
+        _ => Err(format!("{text:?} is not a bit depth; use 8 or 16")),
+    }
+}

@@ -1,0 +1,81 @@
+//! The named models: one commented config file each, in `configs/`, built into the program.
+
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+use super::table::nearest;
+
+/// The preset of `inr fit` without `--model`.
+pub const DEFAULT_PRESET: &str = "fourier-kan";
+
+/// What `inr models` says of a preset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// What it is.
+    pub summary: String,
+    /// When to use it.
+    pub when: String,
+    /// Where it comes from.
+    pub paper: String,
+}
+
+/// A named model with the recipe that suits it.
+#[derive(Debug, Clone, Copy)]
+pub struct Preset {
+    /// The value of `--model`.
+    pub name: &'static str,
+    /// The config file.
+    pub toml: &'static str,
+}
+
+macro_rules! presets {
+    ($($name:literal),* $(,)?) => {
+        /// Every preset.
+        pub const PRESETS: &[Preset] = &[
+            $(Preset { name: $name, toml: include_str!(concat!("../../configs/", $name, ".toml")) },)*
+        ];
+    };
+}
+
+// One line and one file in configs/ make a preset known to commands and tests.
+presets!["fourier-kan", "spline-kan", "siren", "wire"];
+
+impl Preset {
+    /// The preset called `name`.
+    ///
+    /// # Errors
+    /// [`ConfigError::UnknownModel`] with the nearest name.
+    pub fn find(name: &str) -> Result<&'static Self, ConfigError> {
+        let names = || PRESETS.iter().map(|p| p.name);
+        PRESETS
+            .iter()
+            .find(|p| p.name == name)
+            .ok_or_else(|| ConfigError::UnknownModel {
+                name: name.to_string(),
+                suggestion: nearest(name, names())
+                    .map(|n| format!(", did you mean {n:?}?"))
+                    .unwrap_or_default(),
+                known: names().collect::<Vec<_>>().join(", "),
+            })
+    }
+
+    /// The config file as a table, without what is said about it.
+    pub(super) fn table(&self) -> toml::Table {
+        let mut table: toml::Table = self.toml.parse().expect("a built-in preset is valid TOML");
+        table.remove("about");
+        table
+    }
+
+    /// What is said about it.
+    pub fn about(&self) -> About {
+        let table: toml::Table = self.toml.parse().expect("a built-in preset is valid TOML");
+        let about = table
+            .get("about")
+            .cloned()
+            .expect("a built-in preset has [about]");
+        about
+            .try_into()
+            .expect("[about] has summary, when and paper")
+    }
+}

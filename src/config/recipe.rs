@@ -1,0 +1,127 @@
+//! The record that a config file holds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Loss;
+use crate::model::LayerConfig;
+use crate::train::{Budget, OptimizerConfig, Schedule, Training};
+
+/// Everything that decides a fit but the signal: what is fitted and how.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The network.
+    #[serde(default)]
+    pub model: ModelRecipe,
+    /// The training.
+    #[serde(default)]
+    pub training: TrainingRecipe,
+}
+
+/// The network of a recipe.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelRecipe {
+    /// Name of the preset that the recipe started from; `custom` for a list of layers of one's own.
+    pub preset: String,
+    /// Parameters to size the layers to; without it their widths stay as written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<usize>,
+    /// The layers, from coordinates to values.
+    pub layers: Vec<LayerConfig>,
+}
+
+/// The training of a recipe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainingRecipe {
+    /// Stop after this many optimizer steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// Stop after this many seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// Stop at this PSNR in dB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_psnr_db: Option<f64>,
+    /// Samples a step; at most as many as the signal has.
+    pub batch_size: usize,
+    /// Seed of the initial weights and of the order of the samples.
+    pub seed: u64,
+    /// What is made small: `mse` or `l1`.
+    pub loss: Loss,
+    /// How it is made small.
+    pub optimizer: OptimizerConfig,
+    /// How the learning rates fall.
+    pub schedule: Schedule,
+}
+
+impl Default for TrainingRecipe {
+    fn default() -> Self {
+        Self {
+            steps: None,
+            seconds: None,
+            target_psnr_db: None,
+            batch_size: 16_384,
+            seed: 0,
+            loss: Loss::Mse,
+            optimizer: OptimizerConfig::default(),
+            schedule: Schedule::default(),
+        }
+    }
+}
+
+impl TrainingRecipe {
+    /// The trainer's record, for a signal of `samples` samples.
+    pub fn training(&self, samples: usize) -> Training {
+        Training {
+            budget: Budget {
+                steps: self.steps,
+                seconds: self.seconds,
+                target_psnr_db: self.target_psnr_db,
+            },
+            batch_size: self.batch_size.min(samples),
+            seed: self.seed,
+            loss: self.loss,
+            optimizer: self.optimizer.clone(),
+            schedule: self.schedule.clone(),
+        }
+    }
+
+    /// Checks the fields; the error is a sentence that starts with the field's path.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.steps == Some(0) {
+            return Err("training.steps is 0; it must be at least 1".into());
+        }
+        for (field, value) in [
+            ("seconds", self.seconds),
+            ("target_psnr_db", self.target_psnr_db),
+        ] {
+            if let Some(value) = value
+                && !(value.is_finite() && value > 0.0)
+            {
+                return Err(format!(
+                    "training.{field} is {value}; it must be a finite number above 0"
+                ));
+            }
+        }
+        if self.steps.is_none() && self.seconds.is_none() {
+            return Err(
+                "training has no end; give training.steps (--steps) or training.seconds (--time)"
+                    .into(),
+            );
+        }
+        if !(1..=1 << 24).contains(&self.batch_size) {
+            return Err(format!(
+                "training.batch_size is {}; it must be from 1 to 16777216",
+                self.batch_size
+            ));
+        }
+        self.optimizer
+            .check()
+            .map_err(|e| format!("training.optimizer.{e}"))?;
+        self.schedule
+            .check()
+            .map_err(|e| format!("training.schedule.{e}"))
+    }
+}

@@ -1,0 +1,208 @@
+//! From preset, file and flags to a checked recipe and network.
+
+use std::path::PathBuf;
+
+use toml::{Table, Value};
+
+use super::ConfigError;
+use super::preset::{DEFAULT_PRESET, Preset};
+use super::recipe::Recipe;
+use super::table::{merge, nearest, parse_value, set};
+use crate::model::{Hints, Network, size_to_budget};
+
+/// The name in `model.preset` of a recipe that starts from no preset.
+const CUSTOM: &str = "custom";
+
+/// Fewest parameters that a default budget goes down to, for very small signals.
+const SMALLEST_DEFAULT_BUDGET: usize = 2_000;
+
+/// What the user asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Request {
+    /// `--model`.
+    pub model: Option<String>,
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// Flags and `--set`, as path and value, in order.
+    pub settings: Vec<(String, Value)>,
+}
+
+impl Request {
+    /// Adds a flag.
+    pub fn set(&mut self, path: &str, value: impl Into<Value>) {
+        self.settings.push((path.to_string(), value.into()));
+    }
+
+    /// Adds a `--set path=value` pair.
+    ///
+    /// # Errors
+    /// [`ConfigError::Field`] when there is no `=`.
+    pub fn set_pair(&mut self, pair: &str) -> Result<(), ConfigError> {
+        let (path, value) = pair.split_once('=').ok_or_else(|| {
+            ConfigError::Field(format!(
+                "--set {pair}: write path=value, for instance --set training.batch_size=4096"
+            ))
+        })?;
+        self.settings
+            .push((path.trim().to_string(), parse_value(value.trim())));
+        Ok(())
+    }
+}
+
+/// What the recipe must know of the signal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignalFacts {
+    /// Coordinates of a sample.
+    pub d_in: usize,
+    /// Values of a sample.
+    pub d_out: usize,
+    /// How many samples there are.
+    pub samples: usize,
+    /// Its frequencies.
+    pub hints: Hints,
+}
+
+/// A recipe without open ends, and its network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    /// Every field filled; given as a config file it resolves to itself.
+    pub recipe: Recipe,
+    /// The checked layers.
+    pub network: Network,
+}
+
+/// Lays preset, file and settings over each other, sizes the layers and checks everything.
+///
+/// # Errors
+/// [`ConfigError`], one sentence with the field, file or name.
+pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, ConfigError> {
+    let file = request
+        .file
+        .as_ref()
+        .map(read)
+        .transpose()?
+        .unwrap_or_default();
+    let model_of_file = file.get("model").and_then(Value::as_table);
+    let preset_of_file = model_of_file
+        .and_then(|m| m.get("preset"))
+        .and_then(Value::as_str);
+    let has_own_layers = model_of_file.is_some_and(|m| m.contains_key("layers"));
+    let name = match (&request.model, preset_of_file) {
+        (Some(name), _) => name.as_str(),
+        (None, Some(name)) => name,
+        (None, None) if has_own_layers => CUSTOM,
+        (None, None) => DEFAULT_PRESET,
+    };
+
+    let mut table = if name == CUSTOM {
+        Table::new()
+    } else {
+        Preset::find(name)?.table()
+    };
+    lay_over(&mut table, file.clone());
+    if let Some(name) = &request.model
+        && has_own_layers
+        && preset_of_file != Some(name)
+    {
+        // A model named on the command line replaces the layers of the file.
+        let model = Preset::find(name)?.table().remove("model");
+        table.insert("model".into(), model.expect("a preset has a model"));
+    }
+    let mut flags = Table::new();
+    let (layer_settings, settings): (Vec<_>, Vec<_>) = request
+        .settings
+        .iter()
+        .partition(|(path, _)| path.starts_with("model.layers."));
+    for (path, value) in settings {
+        set(&mut flags, path, value.clone()).map_err(ConfigError::Field)?;
+    }
+    lay_over(&mut table, flags);
+    for (path, value) in layer_settings {
+        set(&mut table, path, value.clone()).map_err(ConfigError::Field)?;
+    }
+    set(&mut table, "model.preset", Value::String(name.to_string())).map_err(ConfigError::Field)?;
+
+    let mut recipe = parse(table)?;
+    recipe.training.check().map_err(ConfigError::Field)?;
+    let budget = recipe.model.parameters.map(|asked| {
+        let given = request
+            .settings
+            .iter()
+            .any(|(path, _)| path == "model.parameters");
+        if given {
+            asked
+        } else {
+            // A small signal is not worth more numbers than it has samples.
+            asked.min(signal.samples.max(SMALLEST_DEFAULT_BUDGET))
+        }
+    });
+    let layers = recipe.model.layers.clone();
+    let (d_in, d_out) = (signal.d_in, signal.d_out);
+    let network = match budget {
+        Some(budget) => size_to_budget(&layers, d_in, d_out, &signal.hints, budget)?,
+        None => Network::new(layers, d_in, d_out, &signal.hints)?,
+    };
+    recipe.model.layers = network.layers().to_vec();
+    // The widths are resolved now; a budget beside them would size them again.
+    recipe.model.parameters = None;
+    recipe.training.batch_size = recipe.training.batch_size.min(signal.samples);
+    Ok(Resolved { recipe, network })
+}
+
+/// Merges `over`; when it names an end of the run, the ends known so far are dropped, for `--time 10m` does not mean "but at most
+/// the preset's steps".
+fn lay_over(table: &mut Table, over: Table) {
+    let names_an_end = over
+        .get("training")
+        .and_then(Value::as_table)
+        .is_some_and(|t| t.contains_key("steps") || t.contains_key("seconds"));
+    if names_an_end && let Some(Value::Table(training)) = table.get_mut("training") {
+        training.remove("steps");
+        training.remove("seconds");
+    }
+    let names_layers = over
+        .get("model")
+        .and_then(Value::as_table)
+        .is_some_and(|m| m.contains_key("layers"));
+    if names_layers && let Some(Value::Table(model)) = table.get_mut("model") {
+        // Layers of one's own have widths of their own.
+        model.remove("parameters");
+    }
+    merge(table, over);
+}
+
+fn read(path: &PathBuf) -> Result<Table, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    let mut table: Table = text
+        .parse()
+        .map_err(|e: toml::de::Error| ConfigError::Syntax {
+            path: path.clone(),
+            message: e.to_string().trim().replace('\n', " "),
+        })?;
+    table.remove("about");
+    Ok(table)
+}
+
+/// Reads the merged table; an unknown field is answered with the nearest known one.
+fn parse(table: Table) -> Result<Recipe, ConfigError> {
+    Value::Table(table).try_into::<Recipe>().map_err(|error| {
+        let message = error.to_string();
+        let message = message.trim().lines().collect::<Vec<_>>().join(", ");
+        ConfigError::Field(with_suggestion(&message))
+    })
+}
+
+/// Adds the nearest of the names that serde lists in "unknown field `x`, expected one of `a`, `b`".
+fn with_suggestion(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let (Some(unknown), true) = (names.next(), message.contains("unknown")) else {
+        return format!("the recipe is wrong: {message}");
+    };
+    match nearest(unknown, names) {
+        Some(name) => format!("the recipe is wrong: {message}; did you mean `{name}`?"),
+        None => format!("the recipe is wrong: {message}"),
+    }
+}

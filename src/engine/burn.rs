@@ -1,0 +1,121 @@
+//! Reverse-mode differentiation by burn, on any of its devices.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::{Batch, Engine, EngineError, Loss, Measured};
+use crate::model::{Network, Parameters};
+
+/// Rows that are on the device at one time: bounds memory, and graphics cards limit the size of one dispatch to 65,535 groups.
+const ROWS_AT_ONCE: usize = 16_384;
+
+/// Runs the plain form of every layer on a burn device.
+#[derive(Debug, Clone)]
+pub struct BurnEngine {
+    device: Device,
+}
+
+impl BurnEngine {
+    /// An engine on `device`.
+    pub fn new(device: Device) -> Self {
+        Self { device }
+    }
+
+    fn upload(&self, values: &[f32], shape: [usize; 2], device: &Device) -> Tensor<2> {
+        Tensor::from_data(TensorData::new(values.to_vec(), shape), device)
+    }
+
+    fn upload_parameters(&self, parameters: &Parameters, device: &Device) -> Vec<Tensor<2>> {
+        parameters
+            .tensors
+            .iter()
+            .map(|p| self.upload(&p.values, p.matrix_shape(), device))
+            .collect()
+    }
+}
+
+/// The network's plain form on `parameters` (one tensor each, in order) and `input` `[n, d_in]`.
+pub fn forward(network: &Network, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
+    let mut rest = parameters;
+    let mut x = input;
+    for (config, count) in network.layers().iter().zip(network.tensors_per_layer()) {
+        let (own, others) = rest.split_at(count);
+        x = config.layer().forward(own, x);
+        rest = others;
+    }
+    x
+}
+
+impl Engine for BurnEngine {
+    fn loss_and_gradients(
+        &mut self,
+        network: &Network,
+        parameters: &Parameters,
+        batch: &Batch,
+        loss: Loss,
+        gradients: &mut Parameters,
+    ) -> Result<Measured, EngineError> {
+        let device = self.device.clone().autodiff();
+        let scale = 1.0 / batch.targets.len() as f64;
+        gradients.fill(0.0);
+        let mut measured = Measured {
+            loss: 0.0,
+            mean_squared_error: 0.0,
+        };
+        let leaves: Vec<Tensor<2>> = self
+            .upload_parameters(parameters, &device)
+            .into_iter()
+            .map(Tensor::require_grad)
+            .collect();
+        let chunks = batch
+            .coordinates
+            .chunks(ROWS_AT_ONCE * network.d_in())
+            .zip(batch.targets.chunks(ROWS_AT_ONCE * network.d_out()));
+        for (coordinates, targets) in chunks {
+            let rows = targets.len() / network.d_out();
+            let input = self.upload(coordinates, [rows, network.d_in()], &device);
+            let target = self.upload(targets, [rows, network.d_out()], &device);
+            let difference = forward(network, &leaves, input) - target;
+            let square = difference.clone().inner().square().sum().mul_scalar(scale);
+            let value = loss.sum(difference).mul_scalar(scale);
+            let tape = value.backward();
+            measured.loss += f64::from(value.try_into_scalar::<f32>().map_err(failed)?);
+            measured.mean_squared_error +=
+                f64::from(square.try_into_scalar::<f32>().map_err(failed)?);
+            for (leaf, gradient) in leaves.iter().zip(&mut gradients.tensors) {
+                if let Some(part) = leaf.grad(&tape) {
+                    for (sum, value) in gradient.values.iter_mut().zip(read(part)?) {
+                        *sum += value;
+                    }
+                }
+            }
+        }
+        Ok(measured)
+    }
+
+    fn evaluate(
+        &mut self,
+        network: &Network,
+        parameters: &Parameters,
+        coordinates: &[f32],
+        values: &mut [f32],
+    ) -> Result<(), EngineError> {
+        let tensors = self.upload_parameters(parameters, &self.device);
+        let chunks = coordinates
+            .chunks(ROWS_AT_ONCE * network.d_in())
+            .zip(values.chunks_mut(ROWS_AT_ONCE * network.d_out()));
+        for (coordinates, values) in chunks {
+            let rows = values.len() / network.d_out();
+            let input = self.upload(coordinates, [rows, network.d_in()], &self.device);
+            values.copy_from_slice(&read(forward(network, &tensors, input))?);
+        }
+        Ok(())
+    }
+}
+
+fn read(tensor: Tensor<2>) -> Result<Vec<f32>, EngineError> {
+    tensor.try_into_vec_as::<f32>().map_err(failed)
+}
+
+fn failed(error: impl std::fmt::Display) -> EngineError {
+    EngineError(error.to_string())
+}

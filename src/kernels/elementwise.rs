@@ -1,0 +1,176 @@
+//! Elementwise passes over a tile, sums over its rows, and losses.
+
+use super::{LANES, dispatch, for_each, mul_add};
+
+/// y[r, :] += b for every row of y `[rows, d]`; `bias`: `[d]`.
+pub fn add_bias_rows(y: &mut [f32], bias: &[f32]) {
+    check_rows(y, bias);
+    dispatch!(add_bias_rows_body(y: &mut [f32], bias: &[f32]));
+}
+
+#[inline(always)]
+fn add_bias_rows_body<const FMA: bool>(y: &mut [f32], bias: &[f32]) {
+    for row in y.chunks_exact_mut(bias.len().max(1)) {
+        for (y, b) in row.iter_mut().zip(bias) {
+            *y += b;
+        }
+    }
+}
+
+/// sum += Σ_r y[r, :] for y `[rows, d]`: the gradient of a bias; `sum`: `[d]`.
+pub fn sum_rows(y: &[f32], sum: &mut [f32]) {
+    check_rows(y, sum);
+    dispatch!(sum_rows_body(y: &[f32], sum: &mut [f32]));
+}
+
+#[inline(always)]
+fn sum_rows_body<const FMA: bool>(y: &[f32], sum: &mut [f32]) {
+    for row in y.chunks_exact(sum.len().max(1)) {
+        for (sum, y) in sum.iter_mut().zip(row) {
+            *sum += y;
+        }
+    }
+}
+
+fn check_rows(y: &[f32], row: &[f32]) {
+    assert!(
+        y.is_empty() || (!row.is_empty() && y.len().is_multiple_of(row.len())),
+        "the tile must be whole rows of the vector's length"
+    );
+}
+
+/// out = x · y, element by element.
+pub fn multiply(x: &[f32], y: &[f32], out: &mut [f32]) {
+    dispatch!(multiply_body(x: &[f32], y: &[f32], out: &mut [f32]));
+}
+
+#[inline(always)]
+fn multiply_body<const FMA: bool>(x: &[f32], y: &[f32], out: &mut [f32]) {
+    for_each(
+        [x, y],
+        [out],
+        #[inline(always)]
+        |[x, y], _| [x * y],
+    );
+}
+
+/// y *= x, element by element.
+pub fn multiply_in_place(y: &mut [f32], x: &[f32]) {
+    dispatch!(multiply_in_place_body(y: &mut [f32], x: &[f32]));
+}
+
+#[inline(always)]
+fn multiply_in_place_body<const FMA: bool>(y: &mut [f32], x: &[f32]) {
+    for_each(
+        [x],
+        [y],
+        #[inline(always)]
+        |[x], [y]| [x * y],
+    );
+}
+
+/// y += α x.
+pub fn axpy(alpha: f32, x: &[f32], y: &mut [f32]) {
+    dispatch!(axpy_body(alpha: f32, x: &[f32], y: &mut [f32]));
+}
+
+#[inline(always)]
+fn axpy_body<const FMA: bool>(alpha: f32, x: &[f32], y: &mut [f32]) {
+    for_each(
+        [x],
+        [y],
+        #[inline(always)]
+        |[x], [y]| [mul_add::<FMA>(alpha, x, y)],
+    );
+}
+
+/// y = α x + β y.
+pub(super) fn axpby(alpha: f32, x: &[f32], beta: f32, y: &mut [f32]) {
+    dispatch!(axpby_body(alpha: f32, x: &[f32], beta: f32, y: &mut [f32]));
+}
+
+#[inline(always)]
+fn axpby_body<const FMA: bool>(alpha: f32, x: &[f32], beta: f32, y: &mut [f32]) {
+    for_each(
+        [x],
+        [y],
+        #[inline(always)]
+        |[x], [y]| [mul_add::<FMA>(alpha, x, beta * y)],
+    );
+}
+
+/// Returns `scale` · Σ (prediction − target)² and writes its gradient 2 `scale` (prediction − target).
+///
+/// With `scale` = 1 / (number of elements of the whole batch) the sum over all tiles is the mean squared error. The sum is kept
+/// in f64, in an order that depends on the length alone, so that every instruction set returns the same bits.
+pub fn mse(prediction: &[f32], target: &[f32], gradient: &mut [f32], scale: f32) -> f64 {
+    dispatch!(mse_body(prediction: &[f32], target: &[f32], gradient: &mut [f32], scale: f32) -> f64)
+}
+
+#[inline(always)]
+fn mse_body<const FMA: bool>(
+    prediction: &[f32],
+    target: &[f32],
+    gradient: &mut [f32],
+    scale: f32,
+) -> f64 {
+    let loss = |difference: f32| f64::from(difference) * f64::from(difference);
+    let slope = |difference: f32| 2.0 * scale * difference;
+    f64::from(scale) * sum_of_losses(prediction, target, gradient, loss, slope)
+}
+
+/// Returns `scale` · Σ |prediction − target| and writes its gradient `scale` · sign(prediction − target), 0 where they are equal.
+///
+/// See [`mse`] for `scale` and the order of the sum.
+pub fn l1(prediction: &[f32], target: &[f32], gradient: &mut [f32], scale: f32) -> f64 {
+    dispatch!(l1_body(prediction: &[f32], target: &[f32], gradient: &mut [f32], scale: f32) -> f64)
+}
+
+#[inline(always)]
+fn l1_body<const FMA: bool>(
+    prediction: &[f32],
+    target: &[f32],
+    gradient: &mut [f32],
+    scale: f32,
+) -> f64 {
+    let loss = |difference: f32| f64::from(difference.abs());
+    let slope = |difference: f32| {
+        // Adding 0·difference lets NaN through; `signum` alone is not 0 at 0.
+        let step = f32::from(u8::from(difference > 0.0)) - f32::from(u8::from(difference < 0.0));
+        scale * (step + 0.0 * difference)
+    };
+    f64::from(scale) * sum_of_losses(prediction, target, gradient, loss, slope)
+}
+
+/// Σ loss(prediction − target), and the slope at every element.
+#[inline(always)]
+fn sum_of_losses(
+    prediction: &[f32],
+    target: &[f32],
+    gradient: &mut [f32],
+    loss: impl Fn(f32) -> f64,
+    slope: impl Fn(f32) -> f32,
+) -> f64 {
+    assert!(
+        prediction.len() == target.len() && gradient.len() == target.len(),
+        "prediction, target and gradient must have one length"
+    );
+    for_each(
+        [prediction, target],
+        [gradient],
+        #[inline(always)]
+        |[p, t], _| [slope(p - t)],
+    );
+    let mut sums = [0.0; LANES];
+    let (predictions, last_prediction) = prediction.as_chunks::<LANES>();
+    let (targets, last_target) = target.as_chunks::<LANES>();
+    for (prediction, target) in predictions.iter().zip(targets) {
+        for lane in 0..LANES {
+            sums[lane] += loss(prediction[lane] - target[lane]);
+        }
+    }
+    for ((sum, prediction), target) in sums.iter_mut().zip(last_prediction).zip(last_target) {
+        *sum += loss(prediction - target);
+    }
+    sums.iter().sum()
+}

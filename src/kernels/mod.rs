@@ -1,0 +1,246 @@
+//! Arithmetic on slices: slices in, slices out, one thread, `f32`. The engine above spreads tiles of rows over threads.
+//!
+//! Every kernel is a plain loop that is compiled several times, once for each instruction set below, and the widest one that
+//! the processor has is chosen at run time. The loops hold no intrinsics: the compiler vectorises them, 16 lanes at a time with
+//! AVX-512. This is the only room with `unsafe`.
+//!
+//! Unless a function says otherwise, it writes every element of its outputs, keeps nothing between calls, allocates nothing,
+//! and panics when the lengths of its slices do not fit together (a mistake of the caller, never of the user's data). NaN goes
+//! in and NaN comes out. For a given instruction set the results are the same bits on every run.
+
+pub mod activation;
+pub mod elementwise;
+pub mod fourier;
+pub mod gabor;
+pub mod matmul;
+pub mod optimizer;
+pub mod spline;
+pub mod spline_local;
+pub mod trigonometry;
+
+#[cfg(target_arch = "x86_64")]
+use std::sync::OnceLock;
+
+/// A set of vector instructions for which the kernels are compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InstructionSet {
+    /// 512-bit vectors with fused multiply-add.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// 256-bit vectors with fused multiply-add.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// What every processor of the compilation target has; on aarch64 that includes NEON.
+    Baseline,
+}
+
+impl InstructionSet {
+    const ALL: &[Self] = &[
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx512,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx2,
+        Self::Baseline,
+    ];
+
+    /// Whether this processor has it.
+    fn is_available(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512bw")
+                    && Self::Avx2.is_available()
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Self::Baseline => true,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+            Self::Baseline if cfg!(target_arch = "aarch64") => "neon",
+            Self::Baseline => "plain",
+        }
+    }
+
+    /// The widest set of this processor.
+    fn widest() -> Self {
+        *Self::ALL
+            .iter()
+            .find(|set| set.is_available())
+            .unwrap_or(&Self::Baseline)
+    }
+
+    /// The set that the kernels use on this thread.
+    #[inline]
+    fn current() -> Self {
+        #[cfg(test)]
+        if let Some(set) = FORCED.get() {
+            return set;
+        }
+        #[cfg(target_arch = "x86_64")]
+        {
+            static WIDEST: OnceLock<InstructionSet> = OnceLock::new();
+            *WIDEST.get_or_init(Self::widest)
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        Self::Baseline
+    }
+}
+
+/// The vector instructions that the kernels use on this processor: `avx512`, `avx2`, `neon` or `plain`.
+pub fn instruction_set() -> &'static str {
+    InstructionSet::current().name()
+}
+
+/// Whether [`InstructionSet::Baseline`] has a fused multiply-add; without one, `f32::mul_add` is a slow library call.
+const BASELINE_FMA: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+
+/// Compiles `body`, an `#[inline(always)]` function with the parameter `const FMA: bool`, for every instruction set and calls the
+/// one for this processor.
+macro_rules! dispatch {
+    ($body:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?) => {
+        match $crate::kernels::InstructionSet::current() {
+            #[cfg(target_arch = "x86_64")]
+            $crate::kernels::InstructionSet::Avx512 => {
+                #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+                fn compiled($($argument: $type),*) $(-> $result)? {
+                    $body::<true>($($argument),*)
+                }
+                // SAFETY: `current` answers Avx512 only after it has found all of these features on this processor.
+                unsafe { compiled($($argument),*) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            $crate::kernels::InstructionSet::Avx2 => {
+                #[target_feature(enable = "avx2,fma")]
+                fn compiled($($argument: $type),*) $(-> $result)? {
+                    $body::<true>($($argument),*)
+                }
+                // SAFETY: `current` answers Avx2 only after it has found both features on this processor.
+                unsafe { compiled($($argument),*) }
+            }
+            $crate::kernels::InstructionSet::Baseline => {
+                $body::<{ $crate::kernels::BASELINE_FMA }>($($argument),*)
+            }
+        }
+    };
+}
+use dispatch;
+
+/// a·b + c, fused where the instruction set can.
+#[inline(always)]
+fn mul_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// Elements in one AVX-512 vector.
+const LANES: usize = 16;
+
+/// What one AVX-512 vector holds.
+type Block = [f32; LANES];
+
+/// Replaces element i of the `updated` slices by `f` of element i of the `inputs` and of the `updated`, for every i.
+///
+/// It is one plain loop over whole vectors, which the compiler vectorises fully; the rest of the slices is padded with zeros to
+/// one vector, so that no element is computed alone. (Loops over the lanes of a vector inside a loop over vectors are unrolled too
+/// early and then vectorised across vectors, up to ten times slower.)
+#[inline(always)]
+fn for_each<const I: usize, const U: usize>(
+    inputs: [&[f32]; I],
+    mut updated: [&mut [f32]; U],
+    f: impl Fn([f32; I], [f32; U]) -> [f32; U],
+) {
+    let length = updated[0].len();
+    check_lengths(&inputs, &updated, length);
+    let whole = length - length % LANES;
+    for_each_whole(
+        inputs.map(|slice| &slice[..whole]),
+        updated.each_mut().map(|slice| &mut slice[..whole]),
+        &f,
+    );
+    if whole < length {
+        let padded_inputs = inputs.map(|slice| padded(&slice[whole..]));
+        let mut padded_updated = updated.each_ref().map(|slice| padded(&slice[whole..]));
+        for_each_whole(
+            padded_inputs.each_ref().map(Block::as_slice),
+            padded_updated.each_mut().map(Block::as_mut_slice),
+            &f,
+        );
+        for (slice, block) in updated.iter_mut().zip(&padded_updated) {
+            slice[whole..].copy_from_slice(&block[..length - whole]);
+        }
+    }
+}
+
+#[inline(always)]
+fn for_each_whole<const I: usize, const U: usize>(
+    inputs: [&[f32]; I],
+    mut updated: [&mut [f32]; U],
+    f: &impl Fn([f32; I], [f32; U]) -> [f32; U],
+) {
+    let length = updated[0].len();
+    check_lengths(&inputs, &updated, length);
+    for i in 0..length {
+        // SAFETY: i is below `length`, and `check_lengths` has shown that every slice has that length. Bounds checks in this loop
+        // would leave its last vectors to be computed element by element.
+        unsafe {
+            let input = inputs.map(|slice| *slice.get_unchecked(i));
+            let old = updated.each_ref().map(|slice| *slice.get_unchecked(i));
+            let new = f(input, old);
+            for (slice, value) in updated.iter_mut().zip(new) {
+                *slice.get_unchecked_mut(i) = value;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn check_lengths(inputs: &[&[f32]], updated: &[&mut [f32]], length: usize) {
+    assert!(
+        inputs.iter().all(|slice| slice.len() == length)
+            && updated.iter().all(|slice| slice.len() == length),
+        "the slices of an elementwise kernel must have one length"
+    );
+}
+
+/// The block at the start of `x`, padded with zeros.
+#[inline(always)]
+fn load(x: &[f32]) -> Block {
+    match x.first_chunk() {
+        Some(block) => *block,
+        None => padded(x),
+    }
+}
+
+/// A block that starts with `rest` and goes on with zeros.
+#[inline(always)]
+fn padded(rest: &[f32]) -> Block {
+    let mut block = [0.0; LANES];
+    block[..rest.len()].copy_from_slice(rest);
+    block
+}
+
+#[cfg(test)]
+thread_local! {
+    static FORCED: std::cell::Cell<Option<InstructionSet>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs `test` once for every instruction set that this processor has, with the name of the set.
+#[cfg(test)]
+pub(crate) fn for_every_instruction_set(mut test: impl FnMut(&'static str)) {
+    for &set in InstructionSet::ALL {
+        if set.is_available() {
+            FORCED.set(Some(set));
+            test(set.name());
+        }
+    }
+    FORCED.set(None);
+}

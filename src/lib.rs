@@ -1,0 +1,12 @@
+#![recursion_limit = "256"]
+pub mod cli;
+pub mod config;
+pub mod device;
+pub mod engine;
+pub mod kernels;
+pub mod metrics;
+pub mod model;
+pub mod render;
+pub mod report;
+pub mod signal;
+pub mod train;

@@ -1,0 +1,7 @@
+//! Parse, run, print the error, exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    inr::cli::main()
+}

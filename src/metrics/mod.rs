@@ -1,0 +1,10 @@
+//! How far a reconstruction is from the original: pure functions of slices, which know nothing of files or models.
+//!
+//! Results do not depend on the number of threads: work is cut into pieces of fixed size and the partial sums are added in the
+//! order of the pieces.
+
+mod psnr;
+mod ssim;
+
+pub use psnr::{psnr_db, squared_error_sum};
+pub use ssim::ssim;

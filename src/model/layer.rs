@@ -1,0 +1,166 @@
+//! What every layer kind offers, and the registry of kinds.
+
+use std::fmt::Debug;
+
+use burn::tensor::Tensor;
+use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
+
+use super::layers::{FourierKan, Gabor, Linear, Sine, SplineKan};
+use super::parameters::{Parameter, ParameterSpec};
+
+/// What a layer may want to know of the signal when a field was left open.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Hints {
+    /// Highest representable frequency of each axis, in cycles over the whole axis.
+    pub nyquist: Vec<f32>,
+    /// Root-mean-square frequency of each axis, in cycles over the whole axis.
+    pub rms_frequency: Vec<f32>,
+}
+
+/// Numbers a row that a layer needs in tile form, besides its input and output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TileMemory {
+    /// Kept from forward to backward.
+    pub tape: usize,
+    /// Used within backward only.
+    pub scratch: usize,
+}
+
+/// A tile of rows on its way forward; all slices are row-major.
+pub struct TileForward<'a> {
+    /// The layer's tensors, in the order of [`Layer::parameters`].
+    pub parameters: &'a [Parameter],
+    /// `[rows, d_in]`
+    pub input: &'a [f32],
+    /// `[rows, d_out]`, to be written.
+    pub output: &'a mut [f32],
+    /// `[rows · tape]`, to be written, in any layout.
+    pub tape: &'a mut [f32],
+    /// Whether a backward pass follows.
+    pub keep: bool,
+}
+
+/// A tile of rows on its way backward; all slices are row-major.
+pub struct TileBackward<'a> {
+    /// The layer's tensors, in the order of [`Layer::parameters`].
+    pub parameters: &'a [Parameter],
+    /// `[rows, d_in]`
+    pub input: &'a [f32],
+    /// `[rows, d_out]`, as the forward pass wrote it.
+    pub output: &'a [f32],
+    /// What the forward pass kept.
+    pub tape: &'a mut [f32],
+    /// The gradient of the output `[rows, d_out]`; may be overwritten.
+    pub grad_output: &'a mut [f32],
+    /// The gradients of the tensors, to be added to.
+    pub gradients: &'a mut [Parameter],
+    /// The gradient of the input `[rows, d_in]`, to be written; none for the first layer.
+    pub grad_input: Option<&'a mut [f32]>,
+    /// `[rows · scratch]` of any content.
+    pub scratch: &'a mut [f32],
+}
+
+/// One layer: a config record that knows its parameters, its init, its plain form, its derivative rule and its tile form.
+pub trait Layer: Debug + Send + Sync {
+    /// How many values a row has after this layer.
+    fn d_out(&self) -> usize;
+
+    /// Sets the number of outputs; used for the last layer, whose width is the number of channels of the signal.
+    fn set_d_out(&mut self, d_out: usize);
+
+    /// Fills fields that were left to the signal.
+    fn derive(&mut self, _hints: &Hints) {}
+
+    /// Checks the fields; the error is a sentence that starts with the field's name.
+    fn check(&self, d_in: usize) -> Result<(), String>;
+
+    /// Names and shapes of the parameter tensors for `d_in` inputs.
+    fn parameters(&self, d_in: usize) -> Vec<ParameterSpec>;
+
+    /// Initial values, one vector for each tensor of [`Layer::parameters`].
+    fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>>;
+
+    /// Plain form. `parameters`: each tensor as a matrix (leading axes merged, vectors as `[1, d_out]`); `input`: `[n, d_in]`.
+    /// Returns `[n, d_out]`.
+    fn forward(&self, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2>;
+
+    /// Derivative rule: carries the value and any number of tangents through the layer, so that losses on derivatives of the
+    /// network need one reverse pass only. `tangents`: each `[n, d_in]`, the derivative of `input` along one direction.
+    /// Returns the output `[n, d_out]` and its tangents, each `[n, d_out]`.
+    fn forward_with_tangents(
+        &self,
+        parameters: &[Tensor<2>],
+        input: Tensor<2>,
+        tangents: Vec<Tensor<2>>,
+    ) -> (Tensor<2>, Vec<Tensor<2>>);
+
+    /// What the tile form needs for `d_in` inputs.
+    fn tile_memory(&self, d_in: usize) -> TileMemory;
+
+    /// Tile form, forward: the same function as [`Layer::forward`] on slices that stay in the cache.
+    fn forward_tile(&self, d_in: usize, tile: TileForward);
+
+    /// Tile form, backward.
+    fn backward_tile(&self, d_in: usize, tile: TileBackward);
+}
+
+/// A registered layer kind.
+pub struct LayerKind {
+    /// The value of `kind` in a config file.
+    pub name: &'static str,
+    /// What it computes, in one line.
+    pub summary: &'static str,
+    /// Small instances for the tests, covering the options of the kind.
+    pub examples: fn() -> Vec<LayerConfig>,
+}
+
+macro_rules! layer_kinds {
+    ($($name:literal => $kind:ident),* $(,)?) => {
+        /// The config record of a layer of any kind; in a file, `kind = "..."` and the fields of that kind.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        pub enum LayerConfig {
+            $(
+                #[doc = concat!("`kind = \"", $name, "\"`")]
+                #[serde(rename = $name)]
+                $kind($kind),
+            )*
+        }
+
+        impl LayerConfig {
+            /// The value of `kind`.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$kind(_) => $name,)* }
+            }
+
+            /// The layer behind the record.
+            pub fn layer(&self) -> &dyn Layer {
+                match self { $(Self::$kind(layer) => layer,)* }
+            }
+
+            /// The layer behind the record, to be changed.
+            pub fn layer_mut(&mut self) -> &mut dyn Layer {
+                match self { $(Self::$kind(layer) => layer,)* }
+            }
+        }
+
+        /// Every layer kind.
+        pub const LAYER_KINDS: &[LayerKind] = &[
+            $(LayerKind {
+                name: $name,
+                summary: $kind::SUMMARY,
+                examples: || $kind::examples().into_iter().map(LayerConfig::$kind).collect(),
+            },)*
+        ];
+    };
+}
+
+// One line makes a layer kind known to config files, commands and tests.
+layer_kinds! {
+    "linear" => Linear,
+    "sine" => Sine,
+    "gabor" => Gabor,
+    "fourier-kan" => FourierKan,
+    "spline-kan" => SplineKan,
+}

@@ -1,0 +1,240 @@
+//! `fourier-kan`: a learned Fourier series on every edge (FourierKAN, GistNoesis 2024; first layer of FKAN, Mehrabian et al. 2025).
+//!
+//! y_j = b_j + Σ_i Σ_{k=1..K} A_{kij} cos(k s x_i) + B_{kij} sin(k s x_i)
+//!
+//! Shapes: x `[n, d_in]`; coefficients `[2K, d_in, d_out]`, first the K cosine slices, then the K sine slices; b `[d_out]`;
+//! y `[n, d_out]`. The frequencies are integers; s is `input_scale`. With s = π the series has the period of the axis [-1, 1] and the
+//! opposite borders of a picture would be tied together, so s stays below π (a deviation from FKAN, which has s = 1 and
+//! reaches K/π cycles only).
+//! Init: A, B in N(0, 1) · gain / (√d_in · k^p · √(Σ_k k^-2p)), p = `smoothness`; as cos² + sin² = 1 the output then has the standard
+//! deviation `gain` at every x. p = 0 is the white init of FourierKAN, which does not unscramble on pictures.
+//! Derivative: dy_j = Σ_i s dx_i Σ_k k (B cos − A sin).
+
+use burn::tensor::{Tensor, TensorData};
+use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
+
+use super::super::init;
+use super::super::layer::{Hints, Layer, TileBackward, TileForward, TileMemory};
+use super::super::parameters::ParameterSpec;
+use super::trigonometry::reduce_phase;
+use super::{affine, has_width, positive};
+use crate::kernels::fourier::{features, features_backward};
+
+/// A Fourier series on every edge and a bias.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FourierKan {
+    /// Number of outputs.
+    #[serde(default)]
+    pub width: usize,
+    /// K, the number of frequencies; 0 takes as many as the signal can hold (its Nyquist limit), at most 256.
+    #[serde(default)]
+    pub frequencies: usize,
+    /// s, the factor on the input, below π.
+    #[serde(default = "default_input_scale")]
+    pub input_scale: f32,
+    /// p, how fast the initial coefficients fall with the frequency.
+    #[serde(default = "default_smoothness")]
+    pub smoothness: f32,
+    /// Standard deviation of the outputs at the start.
+    #[serde(default = "default_gain")]
+    pub gain: f32,
+    /// Whether frequencies above the signal's Nyquist limit are left out.
+    #[serde(default = "default_cap")]
+    pub cap_at_nyquist: bool,
+}
+
+/// 0.9 π: nine tenths of the period lie on the signal, so that the borders are free of each other.
+fn default_input_scale() -> f32 {
+    0.9 * std::f32::consts::PI
+}
+
+fn default_smoothness() -> f32 {
+    1.0
+}
+
+fn default_gain() -> f32 {
+    1.0
+}
+
+fn default_cap() -> bool {
+    true
+}
+
+/// K when the signal could hold more: beyond it the parameters are better spent in the body.
+const MOST_DERIVED_FREQUENCIES: usize = 256;
+
+impl FourierKan {
+    pub(in super::super) const SUMMARY: &'static str =
+        "b + sum_k A_k cos(k s x) + B_k sin(k s x) on every edge, Fourier-KAN";
+
+    pub(in super::super) fn examples() -> Vec<Self> {
+        let fourier = |frequencies, input_scale, smoothness| Self {
+            width: 5,
+            frequencies,
+            input_scale,
+            smoothness,
+            gain: 2.0,
+            cap_at_nyquist: false,
+        };
+        vec![
+            fourier(4, default_input_scale(), 1.0),
+            fourier(37, 1.0, 0.0),
+        ]
+    }
+
+    /// The phases k s x_i, `[n, K·d_in]`, column (k−1)·d_in + i.
+    fn phases(&self, input: Tensor<2>) -> Tensor<2> {
+        let d_in = input.dims()[1];
+        let scales: Vec<f64> = (0..self.frequencies * d_in)
+            .map(|column| (column / d_in + 1) as f64 * f64::from(self.input_scale))
+            .collect();
+        let row = constant_row(&input, scales);
+        input.repeat_dim(1, self.frequencies) * row
+    }
+}
+
+/// A row `[1, values.len()]` on the device and in the precision of `like`.
+pub(super) fn constant_row(like: &Tensor<2>, values: Vec<f64>) -> Tensor<2> {
+    let columns = values.len();
+    let data = TensorData::new(values, [1, columns]).convert_dtype(like.dtype());
+    Tensor::from_data(data, (&like.device(), like.dtype()))
+}
+
+impl Layer for FourierKan {
+    fn d_out(&self) -> usize {
+        self.width
+    }
+
+    fn set_d_out(&mut self, d_out: usize) {
+        self.width = d_out;
+    }
+
+    fn derive(&mut self, hints: &Hints) {
+        // k s x on [-1, 1] makes k s / π cycles; an axis of n samples holds n / 2.
+        let cycles = hints.nyquist.iter().copied().fold(1.0_f32, f32::max);
+        let limit = ((cycles * std::f32::consts::PI / self.input_scale).floor() as usize).max(1);
+        if self.frequencies == 0 {
+            self.frequencies = limit.min(MOST_DERIVED_FREQUENCIES);
+        } else if self.cap_at_nyquist {
+            self.frequencies = self.frequencies.min(limit);
+        }
+    }
+
+    fn check(&self, _d_in: usize) -> Result<(), String> {
+        has_width(self.width)?;
+        if !(1..=4096).contains(&self.frequencies) {
+            return Err(format!(
+                "frequencies is {}; it must be from 1 to 4096",
+                self.frequencies
+            ));
+        }
+        positive("input_scale", self.input_scale)?;
+        positive("gain", self.gain)?;
+        if !(self.smoothness.is_finite() && self.smoothness >= 0.0) {
+            return Err(format!(
+                "smoothness is {}; it must be 0 or more",
+                self.smoothness
+            ));
+        }
+        Ok(())
+    }
+
+    fn parameters(&self, d_in: usize) -> Vec<ParameterSpec> {
+        vec![
+            ParameterSpec::new("coefficients", &[2 * self.frequencies, d_in, self.width]),
+            ParameterSpec::new("bias", &[self.width]),
+        ]
+    }
+
+    fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
+        let amplitude = |k: usize| (k as f32).powf(-self.smoothness);
+        let energy: f32 = (1..=self.frequencies).map(|k| amplitude(k).powi(2)).sum();
+        let scale = self.gain / (d_in as f32 * energy).sqrt();
+        let slice = d_in * self.width;
+        let coefficients = (0..2 * self.frequencies * slice)
+            .map(|index| {
+                let k = (index / slice) % self.frequencies + 1;
+                init::normal(rng) * scale * amplitude(k)
+            })
+            .collect();
+        vec![coefficients, vec![0.0; self.width]]
+    }
+
+    fn forward(&self, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
+        let phase = reduce_phase(self.phases(input));
+        let features = Tensor::cat(vec![phase.clone().cos(), phase.sin()], 1);
+        features.matmul(parameters[0].clone()) + parameters[1].clone()
+    }
+
+    fn forward_with_tangents(
+        &self,
+        parameters: &[Tensor<2>],
+        input: Tensor<2>,
+        tangents: Vec<Tensor<2>>,
+    ) -> (Tensor<2>, Vec<Tensor<2>>) {
+        let phase = reduce_phase(self.phases(input.clone()));
+        let slopes = Tensor::cat(vec![phase.clone().sin().neg(), phase.cos()], 1);
+        let tangents = tangents
+            .into_iter()
+            .map(|t| {
+                let dphase = self.phases(t).repeat_dim(1, 2);
+                (slopes.clone() * dphase).matmul(parameters[0].clone())
+            })
+            .collect();
+        (self.forward(parameters, input), tangents)
+    }
+
+    /// The tape holds the cosines and sines; the scratch their gradients.
+    fn tile_memory(&self, d_in: usize) -> TileMemory {
+        let features = 2 * self.frequencies * d_in;
+        TileMemory {
+            tape: features,
+            scratch: features,
+        }
+    }
+
+    fn forward_tile(&self, d_in: usize, tile: TileForward) {
+        features(
+            tile.input,
+            d_in,
+            self.input_scale,
+            self.frequencies,
+            tile.tape,
+        );
+        affine::forward(
+            tile.tape,
+            &tile.parameters[0].values,
+            &tile.parameters[1].values,
+            tile.output,
+        );
+    }
+
+    fn backward_tile(&self, d_in: usize, tile: TileBackward) {
+        affine::backward_bias(tile.grad_output, &mut tile.gradients[1].values);
+        affine::backward_weight(
+            tile.tape,
+            tile.grad_output,
+            self.width,
+            &mut tile.gradients[0].values,
+        );
+        if let Some(grad_input) = tile.grad_input {
+            affine::backward_input(
+                tile.grad_output,
+                &tile.parameters[0].values,
+                self.width,
+                tile.scratch,
+                false,
+            );
+            features_backward(
+                tile.tape,
+                tile.scratch,
+                d_in,
+                self.input_scale,
+                self.frequencies,
+                grad_input,
+            );
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The layer kinds, one file each.
+
+mod affine;
+mod fourier_kan;
+mod gabor;
+mod linear;
+mod sine;
+mod spline_kan;
+mod trigonometry;
+
+pub use fourier_kan::FourierKan;
+pub use gabor::Gabor;
+pub use linear::Linear;
+pub use sine::Sine;
+pub use spline_kan::{Residual, SplineKan};
+
+/// An error text when `value` is not a finite number above zero.
+fn positive(field: &str, value: f32) -> Result<(), String> {
+    if value.is_finite() && value > 0.0 {
+        Ok(())
+    } else {
+        Err(format!(
+            "{field} is {value}; it must be a finite number above 0"
+        ))
+    }
+}
+
+/// An error text when the layer would have no outputs.
+fn has_width(width: usize) -> Result<(), String> {
+    match width {
+        0 => Err("width is missing; only the last layer may leave it to the signal".into()),
+        1..=65_536 => Ok(()),
+        _ => Err(format!("width is {width}; at most 65536 is supported")),
+    }
+}

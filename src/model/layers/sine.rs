@@ -1,0 +1,146 @@
+//! `sine`: y = sin(ω₀ (x W + b)), the layer of SIREN (Sitzmann et al. 2020, eq. 5 and §3.2).
+//!
+//! Shapes: x `[n, d_in]`, W `[d_in, d_out]`, b `[d_out]`, y `[n, d_out]`.
+//! Init: W in U(±1/d_in) for the first layer, U(±√(6/d_in)/ω₀) for the others; b as in the authors' code, U(±1/√d_in).
+//! Derivative: dy = ω₀ cos(ω₀ (x W + b)) (dx W).
+
+use burn::tensor::Tensor;
+use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
+
+use super::super::init;
+use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
+use super::super::parameters::ParameterSpec;
+use super::trigonometry::reduce_phase;
+use super::{affine, has_width, positive};
+use crate::kernels::elementwise::multiply_in_place;
+use crate::kernels::trigonometry::sine_forward;
+
+/// A matrix, a bias and a sine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sine {
+    /// Number of outputs.
+    #[serde(default)]
+    pub width: usize,
+    /// ω₀, the factor inside the sine.
+    #[serde(default = "default_omega_0")]
+    pub omega_0: f32,
+    /// Whether the layer reads coordinates, which selects the paper's first-layer init.
+    #[serde(default)]
+    pub first: bool,
+}
+
+/// ω₀ = 30 (Sitzmann et al. 2020, §3.2).
+fn default_omega_0() -> f32 {
+    30.0
+}
+
+impl Sine {
+    pub(in super::super) const SUMMARY: &'static str = "sin(omega_0 (x W + b)), SIREN";
+
+    pub(in super::super) fn examples() -> Vec<Self> {
+        let sine = |omega_0, first| Self {
+            width: 5,
+            omega_0,
+            first,
+        };
+        vec![sine(30.0, true), sine(30.0, false), sine(3.0, false)]
+    }
+
+    fn phase(&self, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
+        let z = input.matmul(parameters[0].clone()) + parameters[1].clone();
+        reduce_phase(z.mul_scalar(self.omega_0))
+    }
+}
+
+impl Layer for Sine {
+    fn d_out(&self) -> usize {
+        self.width
+    }
+
+    fn set_d_out(&mut self, d_out: usize) {
+        self.width = d_out;
+    }
+
+    fn check(&self, _d_in: usize) -> Result<(), String> {
+        has_width(self.width)?;
+        positive("omega_0", self.omega_0)
+    }
+
+    fn parameters(&self, d_in: usize) -> Vec<ParameterSpec> {
+        vec![
+            ParameterSpec::new("weight", &[d_in, self.width]),
+            ParameterSpec::new("bias", &[self.width]),
+        ]
+    }
+
+    fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
+        let bound = if self.first {
+            1.0 / d_in as f32
+        } else {
+            (6.0 / d_in as f32).sqrt() / self.omega_0
+        };
+        vec![
+            init::uniform(rng, d_in * self.width, bound),
+            init::torch_default(rng, self.width, d_in),
+        ]
+    }
+
+    fn forward(&self, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
+        self.phase(parameters, input).sin()
+    }
+
+    fn forward_with_tangents(
+        &self,
+        parameters: &[Tensor<2>],
+        input: Tensor<2>,
+        tangents: Vec<Tensor<2>>,
+    ) -> (Tensor<2>, Vec<Tensor<2>>) {
+        let phase = self.phase(parameters, input);
+        let slope = phase.clone().cos().mul_scalar(self.omega_0);
+        let tangents = tangents
+            .into_iter()
+            .map(|t| slope.clone() * t.matmul(parameters[0].clone()))
+            .collect();
+        (phase.sin(), tangents)
+    }
+
+    /// The tape holds dy/dz = ω₀ cos(ω₀ z).
+    fn tile_memory(&self, _d_in: usize) -> TileMemory {
+        TileMemory {
+            tape: self.width,
+            scratch: 0,
+        }
+    }
+
+    fn forward_tile(&self, _d_in: usize, tile: TileForward) {
+        affine::forward(
+            tile.input,
+            &tile.parameters[0].values,
+            &tile.parameters[1].values,
+            tile.output,
+        );
+        sine_forward(tile.output, self.omega_0, tile.tape);
+    }
+
+    fn backward_tile(&self, _d_in: usize, tile: TileBackward) {
+        multiply_in_place(tile.grad_output, tile.tape);
+        affine::backward_bias(tile.grad_output, &mut tile.gradients[1].values);
+        affine::backward_weight(
+            tile.input,
+            tile.grad_output,
+            self.width,
+            &mut tile.gradients[0].values,
+        );
+        if let Some(grad_input) = tile.grad_input {
+            affine::backward_input(
+                tile.grad_output,
+                &tile.parameters[0].values,
+                self.width,
+                grad_input,
+                false,
+            );
+        }
+    }
+}

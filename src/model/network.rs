@@ -1,0 +1,184 @@
+//! A list of layers between coordinates and values.
+
+use rand::{SeedableRng, rngs::StdRng};
+use serde::Serialize;
+
+use super::layer::{Hints, LayerConfig};
+use super::parameters::{Parameter, Parameters};
+
+/// Why a list of layers is not a network.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum NetworkError {
+    /// There is nothing to evaluate.
+    #[error("model.layers is empty; give at least one layer")]
+    Empty,
+    /// A field of one layer is out of range.
+    #[error("model.layers.{index} ({kind}): {message}")]
+    Layer {
+        /// Position in the list, from 0.
+        index: usize,
+        /// The layer's kind.
+        kind: &'static str,
+        /// What is wrong and what would work.
+        message: String,
+    },
+    /// The last layer has another width than the signal has channels.
+    #[error(
+        "the last layer gives {found} values, but the signal has {expected} channels; leave its width out"
+    )]
+    Output {
+        /// Width of the last layer.
+        found: usize,
+        /// Channels of the signal.
+        expected: usize,
+    },
+}
+
+/// One line of `inr info`: what a layer is and how many parameters it has.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerSummary {
+    /// The layer's kind.
+    pub kind: &'static str,
+    /// Inputs a row.
+    pub d_in: usize,
+    /// Outputs a row.
+    pub d_out: usize,
+    /// Trained real numbers.
+    pub parameters: usize,
+    /// Name and shape of each tensor.
+    pub shapes: Vec<(String, Vec<usize>)>,
+}
+
+/// A checked list of layers, f: `[n, d_in]` → `[n, d_out]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    layers: Vec<LayerConfig>,
+    d_in: usize,
+    d_out: usize,
+}
+
+impl Network {
+    /// Connects `layers` between `d_in` coordinates and `d_out` values: fields left open are derived from `hints`, the last layer
+    /// takes the width `d_out`, and every field is checked.
+    ///
+    /// # Errors
+    /// [`NetworkError`] names the layer and the field.
+    pub fn new(
+        mut layers: Vec<LayerConfig>,
+        d_in: usize,
+        d_out: usize,
+        hints: &Hints,
+    ) -> Result<Self, NetworkError> {
+        let last = layers.last_mut().ok_or(NetworkError::Empty)?;
+        if last.layer().d_out() == 0 {
+            last.layer_mut().set_d_out(d_out);
+        }
+        let found = last.layer().d_out();
+        if found != d_out {
+            return Err(NetworkError::Output {
+                found,
+                expected: d_out,
+            });
+        }
+        let mut width = d_in;
+        for (index, config) in layers.iter_mut().enumerate() {
+            let kind = config.kind();
+            let layer = config.layer_mut();
+            layer.derive(hints);
+            layer.check(width).map_err(|message| NetworkError::Layer {
+                index,
+                kind,
+                message,
+            })?;
+            width = layer.d_out();
+        }
+        Ok(Self {
+            layers,
+            d_in,
+            d_out,
+        })
+    }
+
+    /// The layers, from coordinates to values.
+    pub fn layers(&self) -> &[LayerConfig] {
+        &self.layers
+    }
+
+    /// Coordinates a row.
+    pub fn d_in(&self) -> usize {
+        self.d_in
+    }
+
+    /// Values a row.
+    pub fn d_out(&self) -> usize {
+        self.d_out
+    }
+
+    /// Each layer with its number of inputs.
+    pub fn layers_with_d_in(&self) -> impl Iterator<Item = (&LayerConfig, usize)> {
+        let inputs =
+            std::iter::once(self.d_in).chain(self.layers.iter().map(|l| l.layer().d_out()));
+        self.layers.iter().zip(inputs)
+    }
+
+    /// How many parameter tensors each layer has.
+    pub fn tensors_per_layer(&self) -> Vec<usize> {
+        self.layers_with_d_in()
+            .map(|(config, d_in)| config.layer().parameters(d_in).len())
+            .collect()
+    }
+
+    /// How many real numbers are trained.
+    pub fn parameter_count(&self) -> usize {
+        self.summary().iter().map(|layer| layer.parameters).sum()
+    }
+
+    /// The widest row between two layers, inputs and outputs included.
+    pub fn widest(&self) -> usize {
+        self.layers_with_d_in()
+            .map(|(config, d_in)| config.layer().d_out().max(d_in))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// What the layers are.
+    pub fn summary(&self) -> Vec<LayerSummary> {
+        self.layers_with_d_in()
+            .map(|(config, d_in)| {
+                let specs = config.layer().parameters(d_in);
+                LayerSummary {
+                    kind: config.kind(),
+                    d_in,
+                    d_out: config.layer().d_out(),
+                    parameters: specs.iter().map(|s| s.count()).sum(),
+                    shapes: specs
+                        .into_iter()
+                        .map(|s| (s.name.to_string(), s.shape))
+                        .collect(),
+                }
+            })
+            .collect()
+    }
+
+    /// Draws initial parameters; the same `seed` gives the same bits on every machine.
+    pub fn initialize(&self, seed: u64) -> Parameters {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut tensors = Vec::new();
+        for (layer, (config, d_in)) in self.layers_with_d_in().enumerate() {
+            let specs = config.layer().parameters(d_in);
+            let values = config.layer().initialize(d_in, &mut rng);
+            tensors.extend(
+                specs
+                    .into_iter()
+                    .zip(values)
+                    .map(|(spec, values)| Parameter {
+                        name: format!("layers.{layer}.{}", spec.name),
+                        layer,
+                        shape: spec.shape,
+                        values,
+                    }),
+            );
+        }
+        Parameters { tensors }
+    }
+}

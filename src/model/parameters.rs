@@ -1,0 +1,87 @@
+//! The trained numbers of a network, in host memory.
+
+/// The name and shape of one parameter tensor.
+///
+/// The last axis is the output; the axis before it the input. A rank-3 tensor `[s, d_in, d_out]` is a stack of `s` matrices
+/// (one for each basis function, or the real and imaginary part); an optimizer for matrices treats each slice by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterSpec {
+    /// Name within the layer, for instance `weight`.
+    pub name: &'static str,
+    /// Rank 1 (bias), 2 (matrix) or 3 (stack of matrices).
+    pub shape: Vec<usize>,
+}
+
+impl ParameterSpec {
+    /// A parameter tensor called `name` of the given `shape`.
+    pub fn new(name: &'static str, shape: &[usize]) -> Self {
+        Self {
+            name,
+            shape: shape.to_vec(),
+        }
+    }
+
+    /// How many numbers it holds.
+    pub fn count(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// One parameter tensor with its values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// Unique name in the network, for instance `layers.1.weight`.
+    pub name: String,
+    /// Index of the layer that owns it.
+    pub layer: usize,
+    /// See [`ParameterSpec::shape`].
+    pub shape: Vec<usize>,
+    /// Row-major values.
+    pub values: Vec<f32>,
+}
+
+impl Parameter {
+    /// Rows and columns of the tensor seen as one matrix `[product of the leading axes, d_out]`; a vector is `[1, d_out]`.
+    pub fn matrix_shape(&self) -> [usize; 2] {
+        let columns = *self
+            .shape
+            .last()
+            .expect("a parameter has at least one axis");
+        [self.values.len() / columns.max(1), columns]
+    }
+}
+
+/// All parameter tensors of a network, in the order of its layers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Parameters {
+    /// The tensors, layer by layer.
+    pub tensors: Vec<Parameter>,
+}
+
+impl Parameters {
+    /// How many real numbers are trained; a complex weight counts two.
+    pub fn count(&self) -> usize {
+        self.tensors.iter().map(|p| p.values.len()).sum()
+    }
+
+    /// The same tensors filled with zeros: a buffer for gradients.
+    pub fn zeros_like(&self) -> Self {
+        let mut zeros = self.clone();
+        zeros.fill(0.0);
+        zeros
+    }
+
+    /// Sets every number to `value`.
+    pub fn fill(&mut self, value: f32) {
+        for parameter in &mut self.tensors {
+            parameter.values.fill(value);
+        }
+    }
+
+    /// Whether every number is finite.
+    pub fn is_finite(&self) -> bool {
+        self.tensors
+            .iter()
+            .all(|p| p.values.iter().all(|v| v.is_finite()))
+    }
+}

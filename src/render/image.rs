@@ -1,0 +1,267 @@
+//! Pictures of any size and part, and how they compare.
+
+use super::{Field, Metrics, RenderError};
+use crate::engine::Engine;
+use crate::metrics::{psnr_db as psnr_of, squared_error_sum, ssim};
+use crate::signal::{BitDepth, Image, ImageLayout, Layout, Samples};
+
+/// Points evaluated between two reports of progress; bounds the memory beside the finished picture.
+const POINTS_AT_ONCE: usize = 1 << 17;
+
+/// Most subsamples along one axis of a pixel when a picture is rendered smaller.
+const MOST_SUBSAMPLES: usize = 16;
+
+/// Largest picture: what the file formats and 64-bit sizes hold without special care.
+const MOST_PIXELS: u64 = 1 << 32;
+
+/// The part of a picture that is rendered, and how many pixels it gets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grid {
+    /// Pixels rendered: width, height.
+    pub size: [u32; 2],
+    /// The part, in pixels of the original: left, top, width, height.
+    part: [f64; 4],
+    /// Width and height of the original.
+    original: [f64; 2],
+}
+
+impl Grid {
+    /// The whole picture at another size.
+    ///
+    /// # Errors
+    /// [`RenderError::Grid`] when a side is 0 or the picture would be too large.
+    pub fn whole(layout: &ImageLayout, size: [u32; 2]) -> Result<Self, RenderError> {
+        let (width, height) = (f64::from(layout.width), f64::from(layout.height));
+        Self::part(layout, [0.0, 0.0, width, height], size)
+    }
+
+    /// A part of the picture: left, top, width, height in pixels of the original.
+    ///
+    /// # Errors
+    /// [`RenderError::Grid`] when the part is empty or leaves the picture, a side is 0, or the picture would be too large.
+    pub fn part(layout: &ImageLayout, part: [f64; 4], size: [u32; 2]) -> Result<Self, RenderError> {
+        let original = [f64::from(layout.width), f64::from(layout.height)];
+        let [left, top, width, height] = part;
+        let inside = left >= 0.0 && top >= 0.0 && width > 0.0 && height > 0.0;
+        if !inside || left + width > original[0] || top + height > original[1] {
+            return Err(RenderError::Grid(format!(
+                "--crop {left},{top},{width},{height} is not a part of the {}x{} picture; write left,top,width,height in its pixels",
+                layout.width, layout.height
+            )));
+        }
+        if size.contains(&0) || u64::from(size[0]) * u64::from(size[1]) > MOST_PIXELS {
+            return Err(RenderError::Grid(format!(
+                "a picture of {}x{} pixels cannot be made; each side must be at least 1 and the product at most {MOST_PIXELS}",
+                size[0], size[1]
+            )));
+        }
+        Ok(Self {
+            size,
+            part,
+            original,
+        })
+    }
+
+    /// How many points a pixel is averaged over along each axis: 1 unless the picture gets smaller, where single points would
+    /// alias.
+    fn subsamples(&self) -> [usize; 2] {
+        std::array::from_fn(|axis| {
+            let shrink = self.part[axis + 2] / f64::from(self.size[axis]);
+            // A hair above a whole factor is that factor.
+            ((shrink - 1e-9).ceil() as usize).clamp(1, MOST_SUBSAMPLES)
+        })
+    }
+
+    /// The coordinate of point `index` of `count` along `axis`: cell centres of the part, on the map of the original.
+    fn coordinate(&self, axis: usize, index: usize, count: usize) -> f32 {
+        let position = self.part[axis] + self.part[axis + 2] * (index as f64 + 0.5) / count as f64;
+        (2.0 * position / self.original[axis] - 1.0) as f32
+    }
+}
+
+/// Renders the pixels of `grid`. `progress` is told the finished share.
+///
+/// # Errors
+/// [`RenderError::Engine`] when the device fails.
+pub fn render(
+    field: Field,
+    grid: &Grid,
+    engine: &mut dyn Engine,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Image, RenderError> {
+    let Layout::Image(fitted) = field.layout;
+    let layout = ImageLayout {
+        width: grid.size[0],
+        height: grid.size[1],
+        ..fitted.clone()
+    };
+    let [width, height] = grid.size.map(|s| s as usize);
+    let [sub_x, sub_y] = grid.subsamples();
+    let points = sub_x * sub_y;
+    let pixels = width * height;
+    let channels = field.network.d_out();
+    let columns: Vec<f32> = (0..width * sub_x)
+        .map(|i| grid.coordinate(0, i, width * sub_x))
+        .collect();
+    let rows: Vec<f32> = (0..height * sub_y)
+        .map(|i| grid.coordinate(1, i, height * sub_y))
+        .collect();
+
+    let mut samples = Samples::with_capacity(layout.bit_depth, pixels * channels);
+    let at_once = (POINTS_AT_ONCE / points).max(1);
+    let mut coordinates = Vec::with_capacity(at_once * points * 2);
+    let mut values = Vec::new();
+    let mut start = 0;
+    while start < pixels {
+        let end = (start + at_once).min(pixels);
+        coordinates.clear();
+        for pixel in start..end {
+            let (x, y) = (pixel % width * sub_x, pixel / width * sub_y);
+            for row in &rows[y..y + sub_y] {
+                for column in &columns[x..x + sub_x] {
+                    coordinates.extend([*column, *row]);
+                }
+            }
+        }
+        values.resize((end - start) * points * channels, 0.0);
+        engine.evaluate(field.network, field.parameters, &coordinates, &mut values)?;
+        average(&mut values, points, channels);
+        layout.from_unit(&values, &mut samples);
+        start = end;
+        progress(start as f64 / pixels as f64);
+    }
+    Ok(Image { layout, samples })
+}
+
+/// Averages every `points` consecutive rows of `channels` values into one, in place.
+fn average(values: &mut Vec<f32>, points: usize, channels: usize) {
+    if points == 1 {
+        return;
+    }
+    let pixels = values.len() / (points * channels);
+    for pixel in 0..pixels {
+        for channel in 0..channels {
+            let first = pixel * points * channels + channel;
+            let sum: f32 = (0..points).map(|p| values[first + p * channels]).sum();
+            values[pixel * channels + channel] = sum / points as f32;
+        }
+    }
+    values.truncate(pixels * channels);
+}
+
+/// PSNR and SSIM of two pictures of one size, on the pixels as written.
+///
+/// # Errors
+/// [`RenderError::Mismatch`] when size, channels or bit depth differ.
+pub fn measure(original: &Image, other: &Image) -> Result<Metrics, RenderError> {
+    let psnr = psnr_db(original, other)?;
+    let layout = &original.layout;
+    let (width, height) = (layout.width as usize, layout.height as usize);
+    let (channels, peak) = (layout.channels.count(), layout.peak());
+    let ssim = match (&original.samples, &other.samples) {
+        (Samples::U8(a), Samples::U8(b)) => ssim(a, b, width, height, channels, peak),
+        (Samples::U16(a), Samples::U16(b)) => ssim(a, b, width, height, channels, peak),
+        (Samples::F32(a), Samples::F32(b)) => ssim(a, b, width, height, channels, peak),
+        _ => return Err(mismatch(original, other)),
+    };
+    Ok(Metrics(vec![("psnr_db", psnr), ("ssim", ssim)]))
+}
+
+/// PSNR in dB of two pictures of one size, all channels together.
+///
+/// # Errors
+/// See [`measure`].
+pub fn psnr_db(original: &Image, other: &Image) -> Result<f64, RenderError> {
+    let (a, b) = (&original.layout, &other.layout);
+    if (a.width, a.height, a.channels) != (b.width, b.height, b.channels) {
+        return Err(mismatch(original, other));
+    }
+    let sum = match (&original.samples, &other.samples) {
+        (Samples::U8(a), Samples::U8(b)) => squared_error_sum(a, b),
+        (Samples::U16(a), Samples::U16(b)) => squared_error_sum(a, b),
+        (Samples::F32(a), Samples::F32(b)) => squared_error_sum(a, b),
+        _ => return Err(mismatch(original, other)),
+    };
+    Ok(psnr_of(sum / original.samples.len() as f64, a.peak()))
+}
+
+fn mismatch(a: &Image, b: &Image) -> RenderError {
+    RenderError::Mismatch(format!(
+        "the pictures differ in kind ({} and {}); both must have the same size, channels and bit depth",
+        a.layout.describe(),
+        b.layout.describe()
+    ))
+}
+
+/// See [`super::Rendering::lossless_extension`].
+pub(super) fn lossless_extension(layout: &ImageLayout) -> &'static str {
+    match layout.bit_depth {
+        BitDepth::F32 => "exr",
+        BitDepth::U8 | BitDepth::U16 => "png",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::Channels;
+
+    fn layout(width: u32, height: u32) -> ImageLayout {
+        ImageLayout::new(width, height, Channels::Grey, BitDepth::U8)
+    }
+
+    /// The two cells that a ×2 grid puts into one cell lie evenly around its centre.
+    #[test]
+    fn a_double_grid_is_aligned_with_the_original() {
+        let layout = layout(5, 3);
+        let (one, two) = (
+            Grid::whole(&layout, [5, 3]).unwrap(),
+            Grid::whole(&layout, [10, 6]).unwrap(),
+        );
+        for (axis, n) in [(0, 5), (1, 3)] {
+            for i in 0..n {
+                let fine = [2 * i, 2 * i + 1].map(|j| two.coordinate(axis, j, 2 * n));
+                let centre = one.coordinate(axis, i, n);
+                assert!((centre - (fine[0] + fine[1]) / 2.0).abs() < 1e-6);
+                assert_eq!(centre, crate::signal::cell_centre(i, n));
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_has_the_coordinates_of_the_whole() {
+        let layout = layout(8, 8);
+        let whole = Grid::whole(&layout, [16, 16]).unwrap();
+        let part = Grid::part(&layout, [2.0, 3.0, 4.0, 5.0], [8, 10]).unwrap();
+        for i in 0..8 {
+            assert_eq!(part.coordinate(0, i, 8), whole.coordinate(0, i + 4, 16));
+            assert_eq!(part.coordinate(1, i, 10), whole.coordinate(1, i + 6, 16));
+        }
+    }
+
+    #[test]
+    fn parts_outside_and_empty_sizes_are_refused() {
+        let layout = layout(8, 8);
+        for part in [
+            [0.0, 0.0, 9.0, 8.0],
+            [-1.0, 0.0, 4.0, 4.0],
+            [0.0, 0.0, 0.0, 4.0],
+            [f64::NAN; 4],
+        ] {
+            assert!(Grid::part(&layout, part, [4, 4]).is_err(), "{part:?}");
+        }
+        assert!(Grid::whole(&layout, [0, 4]).is_err());
+        assert!(Grid::whole(&layout, [u32::MAX, u32::MAX]).is_err());
+    }
+
+    #[test]
+    fn smaller_pictures_average_over_the_pixel() {
+        let layout = layout(8, 8);
+        assert_eq!(Grid::whole(&layout, [8, 4]).unwrap().subsamples(), [1, 2]);
+        assert_eq!(Grid::whole(&layout, [3, 16]).unwrap().subsamples(), [3, 1]);
+        // Two points of two channels: (1, 10), (3, 30) → (2, 20).
+        let mut values = vec![1.0, 10.0, 3.0, 30.0, 5.0, 50.0, 7.0, 70.0];
+        average(&mut values, 2, 2);
+        assert_eq!(values, [2.0, 20.0, 6.0, 60.0]);
+    }
+}

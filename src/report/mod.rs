@@ -1,0 +1,62 @@
+//! What a run and a comparison say of themselves: pure functions from results to bytes.
+//!
+//! The names of the fields of `report.json`, `metrics.jsonl` and `compare.json` are a contract with the scripts of our users.
+
+mod compare;
+mod run;
+mod table;
+
+pub use compare::{CompareReport, ComparedModel};
+pub use run::{InputReport, ModelReport, RunReport, TrainingReport, metrics_line};
+pub use table::markdown_table;
+
+/// Indented JSON with a newline at the end.
+pub fn to_json<T: serde::Serialize>(value: &T) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("reports are plain data");
+    text.push('\n');
+    text
+}
+
+/// A PSNR or another metric for people: two or four digits, `inf` when there is no error.
+pub fn format_metric(name: &str, value: f64) -> String {
+    if name.ends_with("_db") {
+        format!("{value:.2}")
+    } else {
+        format!("{value:.4}")
+    }
+}
+
+/// A number with thousands separated, for people: 198,915.
+pub fn format_count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_people() {
+        let counts = [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (198_915, "198,915"),
+            (1_234_567, "1,234,567"),
+        ];
+        for (count, expected) in counts {
+            assert_eq!(format_count(count), expected);
+        }
+        assert_eq!(format_metric("psnr_db", 31.456), "31.46");
+        assert_eq!(format_metric("ssim", 0.912_34), "0.9123");
+        assert_eq!(format_metric("psnr_db", f64::INFINITY), "inf");
+    }
+}

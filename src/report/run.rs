@@ -1,0 +1,108 @@
+//! `report.json` and `metrics.jsonl` of one run.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::model::{LayerSummary, Network};
+use crate::render::Metrics;
+use crate::signal::Layout;
+use crate::train::{CurvePoint, StoppedBy};
+
+/// What was fitted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct InputReport {
+    /// The file as it was named on the command line.
+    pub path: String,
+    /// `kind`, and the fields of that kind: `width`, `height`, `channels` (how many), `colour`, `bit_depth`, `range`.
+    #[serde(flatten)]
+    pub layout: Value,
+}
+
+impl InputReport {
+    /// The report of the file at `path`.
+    pub fn new(path: &Path, layout: &Layout) -> Self {
+        let mut value = serde_json::to_value(layout).expect("a layout is plain data");
+        if let Some(colour) = value.get("channels").cloned() {
+            value["channels"] = json!(layout.d_out());
+            value["colour"] = colour;
+        }
+        Self {
+            path: path.display().to_string(),
+            layout: value,
+        }
+    }
+}
+
+/// The network that was fitted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelReport {
+    /// Name of the preset, or `custom`.
+    pub name: String,
+    /// Trained real numbers.
+    pub parameters: usize,
+    /// Size of the model file.
+    pub bytes: usize,
+    /// The layers.
+    pub layers: Vec<LayerSummary>,
+}
+
+impl ModelReport {
+    /// The report of `network`, whose model file has `bytes` bytes.
+    pub fn new(name: &str, network: &Network, bytes: usize) -> Self {
+        Self {
+            name: name.to_string(),
+            parameters: network.parameter_count(),
+            bytes,
+            layers: network.summary(),
+        }
+    }
+}
+
+/// How it was trained.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrainingReport {
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Samples a step.
+    pub batch_size: usize,
+    /// Steps × batch size.
+    pub samples_seen: u64,
+    /// Wall seconds of training, without decoding, final rendering and writing.
+    pub seconds: f64,
+    /// The update rule: `adam`, `adamw`, `muon`.
+    pub optimizer: Value,
+    /// What ended the run: `steps`, `time`, `target`, `interrupt`.
+    pub stopped_by: StoppedBy,
+    /// How often a diverging run was taken back to an earlier state.
+    pub restorations: u32,
+    /// The running loss and PSNR over the run.
+    pub curve: Vec<CurvePoint>,
+}
+
+/// All of `report.json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunReport {
+    /// What was fitted.
+    pub input: InputReport,
+    /// The network.
+    pub model: ModelReport,
+    /// What it ran on.
+    pub device: String,
+    /// The seed of weights and sample order.
+    pub seed: u64,
+    /// How it was trained.
+    pub training: TrainingReport,
+    /// Metrics of the final weights on the written signal; an infinite PSNR (no error at all) is `null`.
+    pub metrics: Metrics,
+    /// The files of the run, relative to its folder.
+    pub files: Vec<String>,
+}
+
+/// One line of `metrics.jsonl`.
+pub fn metrics_line(point: &CurvePoint) -> String {
+    let mut line = serde_json::to_string(point).expect("a point is plain data");
+    line.push('\n');
+    line
+}

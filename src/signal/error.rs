@@ -1,0 +1,87 @@
+//! Why a file could not become a signal.
+
+use std::path::PathBuf;
+
+/// Why a file could not be loaded; each text is one sentence that begins with the file.
+#[derive(Debug, thiserror::Error)]
+pub enum SignalError {
+    /// There is nothing at the path.
+    #[error("{path} does not exist")]
+    Missing { path: PathBuf },
+    /// The path is a folder.
+    #[error("{path} is a folder; give one picture file")]
+    Folder { path: PathBuf },
+    /// The path is a device, a pipe or a socket.
+    #[error("{path} is not a regular file")]
+    NotAFile { path: PathBuf },
+    /// The operating system refused.
+    #[error("{path} cannot be read: {source}")]
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// The file has no bytes.
+    #[error("{path} is empty (0 bytes)")]
+    Empty { path: PathBuf },
+    /// The content is no picture, whatever the extension says.
+    #[error(
+        "{path} is not a picture: its content is none of PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, Radiance HDR and OpenEXR"
+    )]
+    NotAPicture { path: PathBuf },
+    /// A picture in a format without a decoder.
+    #[error(
+        "{path} is a {format} picture, which cannot be read; convert it to PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, Radiance HDR or OpenEXR"
+    )]
+    UnsupportedFormat { path: PathBuf, format: String },
+    /// A known format with samples or features that its decoder does not handle.
+    #[error(
+        "{path} is a {format} picture of a sort that cannot be read ({reason}); save it as 8- or 16-bit grey or RGB PNG, or as float RGB OpenEXR"
+    )]
+    UnsupportedContent {
+        path: PathBuf,
+        format: &'static str,
+        reason: String,
+    },
+    /// The file ends before the picture does.
+    #[error("{path} is cut off: the file ends before its {format} picture does")]
+    Truncated { path: PathBuf, format: &'static str },
+    /// The header says that there are no pixels.
+    #[error("{path} has no pixels: its size is {width} x {height}")]
+    ZeroSize {
+        path: PathBuf,
+        width: u32,
+        height: u32,
+    },
+    /// The header says more pixels or bytes than are decoded.
+    #[error("{path} is too large: its header says {size}, and at most {limit} are read")]
+    TooLarge {
+        path: PathBuf,
+        size: String,
+        limit: String,
+    },
+    /// A float sample is NaN or infinite.
+    #[error(
+        "{path} holds {value} at column {x}, row {y}, channel {channel} (counted from 0); every sample must be a finite number"
+    )]
+    NonFinite {
+        path: PathBuf,
+        x: usize,
+        y: usize,
+        channel: usize,
+        value: f32,
+    },
+    /// The decoder found a fault.
+    #[error("{path} is not a valid {format} file: {reason}")]
+    Damaged {
+        path: PathBuf,
+        format: &'static str,
+        reason: String,
+    },
+    /// Samples and layout of a picture made in memory do not belong together.
+    #[error("a {layout} picture needs {expected}, not {given}")]
+    Mismatch {
+        layout: String,
+        expected: String,
+        given: String,
+    },
+}

@@ -1,0 +1,207 @@
+//! What is fitted: a file decoded into samples on a grid, the map from grid to coordinates, and the range of its values.
+//!
+//! A [`Signal`] hands out pairs (coordinate, target) by sample index and nothing else, so that the trainer need not know
+//! whether it fits a picture or a sound. Its [`Layout`] is the part that outlives the data: it is stored in the model file, and
+//! with it a model can be rendered without the original.
+//!
+//! Coordinates are the same for every kind: each axis spans [-1, 1] and samples sit at cell centres ([`cell_centre`]). Targets
+//! are mapped linearly from the range of the file to [-1, 1].
+//!
+//! A new kind of signal is one file with a `KIND` record, one line in `KINDS` and one variant of [`Layout`].
+
+pub mod image;
+
+mod error;
+mod source;
+mod spectrum;
+
+use std::any::Any;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::SignalError;
+pub use image::{BitDepth, Channels, Image, ImageLayout, Samples};
+
+use source::Source;
+
+/// Samples with coordinates and targets, ready to be fitted.
+///
+/// `Any` is a supertrait so that whoever loaded a file can go back to the concrete type and compare it with a reconstruction:
+/// `(signal.as_ref() as &dyn Any).downcast_ref::<Image>()`.
+pub trait Signal: Any + Send + Sync {
+    /// What the file holds; stored in the model file.
+    fn layout(&self) -> Layout;
+
+    /// The number of samples n (pixels of a picture); sample indices are 0..n.
+    fn samples(&self) -> usize;
+
+    /// Writes the coordinates `[indices.len(), d_in]` and the targets `[indices.len(), d_out]` of the given samples, both
+    /// row-major and within [-1, 1].
+    ///
+    /// # Panics
+    /// If an index is not below [`Signal::samples`] or a slice has another length.
+    fn gather(&self, indices: &[u32], coordinates: &mut [f32], targets: &mut [f32]);
+
+    /// How fast the signal varies along each axis; frequencies of a network are derived from it.
+    fn spectrum(&self) -> Spectrum;
+}
+
+/// The shape and meaning of a signal without its samples, one variant a kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Layout {
+    /// A picture.
+    Image(ImageLayout),
+}
+
+impl Layout {
+    /// The number of coordinates of a sample: 2 for a picture.
+    pub fn d_in(&self) -> usize {
+        match self {
+            Layout::Image(_) => 2,
+        }
+    }
+
+    /// The number of values of a sample: the channels of a picture.
+    pub fn d_out(&self) -> usize {
+        match self {
+            Layout::Image(layout) => layout.channels.count(),
+        }
+    }
+
+    /// The name of the kind as in the model file: `image`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Layout::Image(_) => "image",
+        }
+    }
+
+    /// The number of samples n: the pixels of a picture.
+    pub fn samples(&self) -> usize {
+        match self {
+            Layout::Image(layout) => layout.pixels(),
+        }
+    }
+
+    /// The bytes of the decoded samples.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Layout::Image(layout) => {
+                layout.values() as u64 * u64::from(layout.bit_depth.bits()) / 8
+            }
+        }
+    }
+
+    /// The layout in words, such as `768 x 512, RGB, 8 bit`.
+    pub fn describe(&self) -> String {
+        match self {
+            Layout::Image(layout) => layout.describe(),
+        }
+    }
+}
+
+/// How fast a signal varies along each of its d_in axes, in cycles across the whole axis [-1, 1].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spectrum {
+    /// The highest frequency that the grid can hold, n / 2 for n samples, `[d_in]`.
+    pub nyquist: Vec<f32>,
+    /// The root mean square frequency, weighted by energy and without the mean value, `[d_in]`; 0 along an axis without change.
+    pub rms_frequency: Vec<f32>,
+}
+
+/// The coordinate of sample `index` on an axis of `count` samples: the centre of its cell, (2 index + 1) / count − 1.
+///
+/// The map does not depend on the resolution: the mean of the two cells that a ×2 grid puts into one cell is the centre of
+/// that cell. An axis with one sample has the coordinate 0.
+pub fn cell_centre(index: usize, count: usize) -> f32 {
+    ((2 * index + 1) as f64 / count as f64 - 1.0) as f32
+}
+
+/// What one kind of signal can do with a file.
+struct Kind {
+    /// Whether the content (or, where content says nothing, the extension) is of this kind.
+    recognises: fn(&Source) -> bool,
+    load: fn(Source) -> Result<Box<dyn Signal>, SignalError>,
+    probe: fn(Source) -> Result<Layout, SignalError>,
+}
+
+/// Every kind of signal, asked in this order.
+static KINDS: &[Kind] = &[image::KIND];
+
+/// Decodes a file into a signal whose kind is told by its content.
+///
+/// # Errors
+/// See [`SignalError`]; every text names the file.
+pub fn load(path: &Path) -> Result<Box<dyn Signal>, SignalError> {
+    let (kind, source) = open(path)?;
+    (kind.load)(source)
+}
+
+/// Reads the layout of a file from its header, so that memory can be estimated before anything is decoded.
+///
+/// The layout equals that of the loaded signal except for the range of float pictures, which only the samples can tell: it is
+/// [0, 1] here.
+///
+/// # Errors
+/// As [`load`], except for faults behind the header.
+pub fn probe(path: &Path) -> Result<Layout, SignalError> {
+    let (kind, source) = open(path)?;
+    (kind.probe)(source)
+}
+
+fn open(path: &Path) -> Result<(&'static Kind, Source), SignalError> {
+    let source = Source::open(path)?;
+    match KINDS.iter().find(|kind| (kind.recognises)(&source)) {
+        Some(kind) => Ok((kind, source)),
+        None => Err(SignalError::NotAPicture { path: path.into() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cell_centres_lie_inside_and_are_symmetric() {
+        assert_eq!(cell_centre(0, 1), 0.0);
+        assert_eq!(cell_centre(0, 4), -0.75);
+        assert_eq!(cell_centre(3, 4), 0.75);
+        for n in [2, 3, 7, 1000] {
+            for i in 0..n {
+                let x = cell_centre(i, n);
+                assert!(x > -1.0 && x < 1.0);
+                assert_eq!(x, -cell_centre(n - 1 - i, n));
+            }
+        }
+    }
+
+    #[test]
+    fn layout_is_stored_as_tagged_json() {
+        let layout = Layout::Image(ImageLayout::new(768, 512, Channels::Rgb, BitDepth::U8));
+        let json = serde_json::to_string(&layout).unwrap();
+        assert_eq!(
+            json,
+            r#"{"kind":"image","width":768,"height":512,"channels":"rgb","bit_depth":8,"range":[0.0,255.0]}"#
+        );
+        assert_eq!(serde_json::from_str::<Layout>(&json).unwrap(), layout);
+        assert_eq!(
+            (layout.d_in(), layout.d_out(), layout.samples()),
+            (2, 3, 393_216)
+        );
+        assert_eq!(layout.kind(), "image");
+        assert_eq!(layout.describe(), "768 x 512, RGB, 8 bit");
+    }
+
+    #[test]
+    fn layout_with_unknown_content_is_refused() {
+        for json in [
+            r#"{"kind":"image","width":1,"height":1,"channels":"rgb","bit_depth":12,"range":[0,1]}"#,
+            r#"{"kind":"image","width":1,"height":1,"channels":"cmyk","bit_depth":8,"range":[0,1]}"#,
+            r#"{"kind":"image","width":1,"height":1,"channels":"rgb","bit_depth":8,"range":[0,1],"gamma":2}"#,
+            r#"{"kind":"smell","width":1}"#,
+        ] {
+            assert!(serde_json::from_str::<Layout>(json).is_err(), "{json}");
+        }
+    }
+}

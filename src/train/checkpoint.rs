@@ -1,0 +1,119 @@
+//! The state of a run as a file.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::event::CurvePoint;
+use super::guard::Guard;
+use super::trainer::{State, Training};
+use crate::model::Parameters;
+use crate::model::file::{fill, tensors_from_bytes, tensors_to_bytes};
+
+/// The metadata key under which the rest of the state lies.
+const KEY: &str = "inr-checkpoint";
+
+/// Why a checkpoint cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum CheckpointError {
+    /// The bytes are not a checkpoint of this version.
+    #[error("the checkpoint is damaged or of another version ({0}); start again with --force")]
+    Damaged(String),
+    /// The recipe has changed since.
+    #[error(
+        "the checkpoint belongs to another recipe ({0}); start again with --force, or give the flags of the first run"
+    )]
+    OtherRecipe(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Rest {
+    step: u64,
+    seconds: f64,
+    curve: Vec<CurvePoint>,
+    guard: Guard,
+    optimizer_steps: u64,
+    identity: Value,
+}
+
+/// The bytes of a checkpoint; `identity` says which run it belongs to (input, layers, optimizer ...).
+pub fn to_bytes(state: &State, identity: &Value) -> Vec<u8> {
+    let rest = Rest {
+        step: state.step,
+        seconds: state.seconds,
+        curve: state.curve.clone(),
+        guard: state.guard.clone(),
+        optimizer_steps: state.optimizer.steps(),
+        identity: identity.clone(),
+    };
+    let moments = state.optimizer.tensors(&state.parameters);
+    let shapes: Vec<[usize; 1]> = moments.iter().map(|(_, v)| [v.len()]).collect();
+    let mut tensors: Vec<(&str, &[usize], &[f32])> = state
+        .parameters
+        .tensors
+        .iter()
+        .map(|p| (p.name.as_str(), p.shape.as_slice(), p.values.as_slice()))
+        .collect();
+    for ((name, values), shape) in moments.iter().zip(&shapes) {
+        tensors.push((name, shape, values));
+    }
+    let text = serde_json::to_string(&rest).expect("the rest is plain data");
+    tensors_to_bytes(&tensors, KEY, text)
+}
+
+/// The state in `bytes`, for a network whose fresh parameters are `parameters`.
+///
+/// # Errors
+/// [`CheckpointError`] when the bytes are damaged or `identity` differs from the one it was saved with.
+pub fn from_bytes(
+    bytes: &[u8],
+    training: &Training,
+    parameters: Parameters,
+    identity: &Value,
+) -> Result<State, CheckpointError> {
+    let (tensors, text) = tensors_from_bytes(bytes, KEY).map_err(CheckpointError::Damaged)?;
+    let text = text.ok_or_else(|| CheckpointError::Damaged("its metadata is missing".into()))?;
+    let rest: Rest =
+        serde_json::from_str(&text).map_err(|e| CheckpointError::Damaged(e.to_string()))?;
+    if let Some(difference) = first_difference(&rest.identity, identity) {
+        return Err(CheckpointError::OtherRecipe(difference));
+    }
+    let mut state = State::new(training, parameters);
+    fill(&mut state.parameters, &tensors).map_err(CheckpointError::Damaged)?;
+    state
+        .optimizer
+        .restore(&state.parameters, rest.optimizer_steps, |name, values| {
+            let saved = tensors
+                .get(name)
+                .filter(|saved| saved.len() == values.len())
+                .ok_or_else(|| format!("tensor {name} is missing"))?;
+            values.copy_from_slice(saved);
+            Ok(())
+        })
+        .map_err(CheckpointError::Damaged)?;
+    state.step = rest.step;
+    state.seconds = rest.seconds;
+    state.curve = rest.curve;
+    state.guard = rest.guard;
+    Ok(state)
+}
+
+/// The first field, with both values, in which two JSON values differ.
+fn first_difference(saved: &Value, now: &Value) -> Option<String> {
+    match (saved, now) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
+            keys.into_iter().find_map(|key| {
+                let (left, right) = (
+                    a.get(key).unwrap_or(&Value::Null),
+                    b.get(key).unwrap_or(&Value::Null),
+                );
+                first_difference(left, right).map(|d| match d.strip_prefix(' ') {
+                    Some(rest) => format!("{key} {rest}"),
+                    None => format!("{key}.{d}"),
+                })
+            })
+        }
+        _ if saved == now => None,
+        _ => Some(format!(" was {saved} and is now {now}")),
+    }
+}

@@ -1,0 +1,222 @@
+//! Optimizers on host memory, shared by all engines.
+
+mod adam;
+mod muon;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Parameter, Parameters};
+use adam::Adam;
+use muon::Muon;
+
+/// Which update rule is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Adam on everything (Kingma and Ba 2015).
+    Adam,
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+    AdamW,
+    /// Muon on the matrices between the first and the last layer, Adam on the rest (Jordan et al. 2024; for INRs McGinnis et al. 2026).
+    #[default]
+    Muon,
+}
+
+/// An optimizer and its rates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimizerConfig {
+    /// The update rule.
+    pub kind: OptimizerKind,
+    /// Learning rate of Adam.
+    pub learning_rate: f64,
+    /// Learning rate of Muon, for each orthogonalised matrix.
+    pub muon_learning_rate: f64,
+    /// Decay of Muon's momentum.
+    pub momentum: f64,
+    /// Decay of Adam's first moment.
+    pub beta_1: f64,
+    /// Decay of Adam's second moment.
+    pub beta_2: f64,
+    /// Adam's ε.
+    pub epsilon: f64,
+    /// Decoupled weight decay, of AdamW only.
+    pub weight_decay: f64,
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self {
+            kind: OptimizerKind::Muon,
+            learning_rate: 1e-3,
+            muon_learning_rate: 5e-3,
+            momentum: 0.95,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+        }
+    }
+}
+
+impl OptimizerConfig {
+    /// Checks the fields; the error is a sentence that starts with the field's name.
+    pub fn check(&self) -> Result<(), String> {
+        for (field, value) in [
+            ("learning_rate", self.learning_rate),
+            ("muon_learning_rate", self.muon_learning_rate),
+            ("epsilon", self.epsilon),
+        ] {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(format!(
+                    "{field} is {value}; it must be a finite number above 0"
+                ));
+            }
+        }
+        for (field, value) in [
+            ("momentum", self.momentum),
+            ("beta_1", self.beta_1),
+            ("beta_2", self.beta_2),
+        ] {
+            if !(0.0..1.0).contains(&value) {
+                return Err(format!(
+                    "{field} is {value}; it must be at least 0 and below 1"
+                ));
+            }
+        }
+        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
+            return Err(format!(
+                "weight_decay is {}; it must be 0 or more",
+                self.weight_decay
+            ));
+        }
+        if self.weight_decay > 0.0 && self.kind != OptimizerKind::AdamW {
+            return Err(
+                "weight_decay is used by adamw only; set kind = \"adamw\" or leave it at 0".into(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The state of one parameter tensor's update rule.
+#[derive(Debug, Clone, PartialEq)]
+enum Rule {
+    Adam(Adam),
+    Muon(Muon),
+}
+
+/// An optimizer with its state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Optimizer {
+    config: OptimizerConfig,
+    steps: u64,
+    rules: Vec<Rule>,
+}
+
+impl Optimizer {
+    /// A fresh optimizer for `parameters`.
+    pub fn new(config: &OptimizerConfig, parameters: &Parameters) -> Self {
+        let last_layer = parameters
+            .tensors
+            .iter()
+            .map(|p| p.layer)
+            .max()
+            .unwrap_or(0);
+        let rules = parameters
+            .tensors
+            .iter()
+            .map(|p| {
+                // Orthogonal updates suit maps between hidden features; coordinates and channels have axes with a meaning.
+                let hidden = p.layer > 0 && p.layer < last_layer;
+                let matrices = p.shape.len() >= 2 && !is_bias(p);
+                if config.kind == OptimizerKind::Muon && hidden && matrices {
+                    Rule::Muon(Muon::new(p))
+                } else {
+                    Rule::Adam(Adam::new(p.values.len()))
+                }
+            })
+            .collect();
+        Self {
+            config: config.clone(),
+            steps: 0,
+            rules,
+        }
+    }
+
+    /// Moves `parameters` against `gradients`; `factor` is the schedule's factor on all learning rates.
+    pub fn step(&mut self, parameters: &mut Parameters, gradients: &Parameters, factor: f64) {
+        self.steps += 1;
+        let (config, steps) = (&self.config, self.steps);
+        self.rules
+            .par_iter_mut()
+            .zip(&mut parameters.tensors)
+            .zip(&gradients.tensors)
+            .for_each(|((rule, parameter), gradient)| match rule {
+                Rule::Adam(adam) => adam.step(
+                    config,
+                    steps,
+                    factor,
+                    &mut parameter.values,
+                    &gradient.values,
+                ),
+                Rule::Muon(muon) => muon.step(config, factor, parameter, &gradient.values),
+            });
+    }
+
+    /// How many steps were made.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The state as named vectors, for a checkpoint.
+    pub fn tensors<'a>(&'a self, parameters: &'a Parameters) -> Vec<(String, &'a [f32])> {
+        let mut tensors = Vec::new();
+        for (rule, parameter) in self.rules.iter().zip(&parameters.tensors) {
+            for (name, values) in rule.state() {
+                tensors.push((format!("{name}.{}", parameter.name), values));
+            }
+        }
+        tensors
+    }
+
+    /// Puts back a state saved by [`Optimizer::tensors`] after `steps` steps; `load` fills the vector of the given name.
+    ///
+    /// # Errors
+    /// What `load` says.
+    pub fn restore(
+        &mut self,
+        parameters: &Parameters,
+        steps: u64,
+        mut load: impl FnMut(&str, &mut [f32]) -> Result<(), String>,
+    ) -> Result<(), String> {
+        self.steps = steps;
+        for (rule, parameter) in self.rules.iter_mut().zip(&parameters.tensors) {
+            for (name, values) in rule.state_mut() {
+                load(&format!("{name}.{}", parameter.name), values)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Rule {
+    fn state(&self) -> Vec<(&'static str, &[f32])> {
+        match self {
+            Self::Adam(adam) => vec![("adam.m", &adam.m), ("adam.v", &adam.v)],
+            Self::Muon(muon) => vec![("muon.momentum", &muon.momentum)],
+        }
+    }
+
+    fn state_mut(&mut self) -> Vec<(&'static str, &mut [f32])> {
+        match self {
+            Self::Adam(adam) => vec![("adam.m", &mut adam.m), ("adam.v", &mut adam.v)],
+            Self::Muon(muon) => vec![("muon.momentum", &mut muon.momentum)],
+        }
+    }
+}
+
+fn is_bias(parameter: &Parameter) -> bool {
+    parameter.name.ends_with(".bias")
+}

@@ -1,0 +1,138 @@
+//! Which samples a batch holds.
+
+/// Draws batches without replacement: every epoch visits each sample once, in an order of its own that follows from the seed.
+///
+/// The order is a keyed permutation (a four-round Feistel network, cut to the number of samples by cycle walking, Black and
+/// Rogaway 2002), so that it takes no memory even for very large signals, and any step can be drawn without the ones before it.
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    seed: u64,
+    samples: u64,
+    batch_size: usize,
+}
+
+impl Sampler {
+    /// Batches of `batch_size` out of `samples` (at least 1, at most 2^32).
+    pub fn new(seed: u64, samples: usize, batch_size: usize) -> Self {
+        Self {
+            seed,
+            samples: samples as u64,
+            batch_size,
+        }
+    }
+
+    /// Replaces `indices` by the samples of step number `step`, from 0.
+    pub fn batch(&self, step: u64, indices: &mut Vec<u32>) {
+        let first = step * self.batch_size as u64;
+        let mut permutation = self.permutation(first / self.samples);
+        indices.clear();
+        indices.extend((first..first + self.batch_size as u64).map(|position| {
+            let (epoch, place) = (position / self.samples, position % self.samples);
+            if epoch != permutation.epoch {
+                permutation = self.permutation(epoch);
+            }
+            permutation.apply(place) as u32
+        }));
+    }
+
+    fn permutation(&self, epoch: u64) -> Permutation {
+        let bits = u64::BITS - (self.samples - 1).leading_zeros();
+        let mut key = mix(self.seed ^ mix(epoch));
+        Permutation {
+            epoch,
+            samples: self.samples,
+            half: bits.div_ceil(2).max(1),
+            keys: std::array::from_fn(|_| {
+                key = mix(key);
+                key
+            }),
+        }
+    }
+}
+
+struct Permutation {
+    epoch: u64,
+    samples: u64,
+    half: u32,
+    keys: [u64; 4],
+}
+
+impl Permutation {
+    fn apply(&self, place: u64) -> u64 {
+        let mask = (1_u64 << self.half) - 1;
+        let mut value = place;
+        loop {
+            let (mut left, mut right) = (value >> self.half, value & mask);
+            for key in self.keys {
+                (left, right) = (right, left ^ (mix(right ^ key) & mask));
+            }
+            value = left << self.half | right;
+            if value < self.samples {
+                return value;
+            }
+        }
+    }
+}
+
+/// SplitMix64's finaliser (Steele et al. 2014).
+fn mix(value: u64) -> u64 {
+    let z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_epoch_visits_each_sample_once_in_its_own_order() {
+        for samples in [1, 2, 3, 5, 64, 100, 1000] {
+            let sampler = Sampler::new(7, samples, 1);
+            let epoch = |e: u64| -> Vec<u32> {
+                let mut order = Vec::new();
+                let mut indices = Vec::new();
+                for step in 0..samples as u64 {
+                    sampler.batch(e * samples as u64 + step, &mut indices);
+                    order.extend(&indices);
+                }
+                order
+            };
+            let (first, second) = (epoch(0), epoch(1));
+            let mut sorted = first.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..samples as u32).collect::<Vec<_>>());
+            if samples >= 64 {
+                assert_ne!(first, second);
+            }
+        }
+    }
+
+    #[test]
+    fn batches_continue_over_the_end_of_an_epoch() {
+        let single = Sampler::new(3, 10, 1);
+        let batched = Sampler::new(3, 10, 4);
+        let (mut one, mut four, mut expected) = (Vec::new(), Vec::new(), Vec::<u32>::new());
+        for step in 0..5 {
+            batched.batch(step, &mut four);
+            expected.clear();
+            for position in step * 4..step * 4 + 4 {
+                single.batch(position, &mut one);
+                expected.extend(&one);
+            }
+            assert_eq!(four, expected);
+        }
+    }
+
+    /// The mean of n/2 draws without replacement from 0..n is n/2 with a standard error of n / √(24 · n/2) · √½ or less.
+    #[test]
+    fn half_an_epoch_is_spread_evenly() {
+        let n = 100_000;
+        let mut indices = Vec::new();
+        Sampler::new(11, n, n / 2).batch(0, &mut indices);
+        let mean = indices.iter().map(|&i| f64::from(i)).sum::<f64>() / indices.len() as f64;
+        let error = n as f64 / (12.0 * n as f64 / 2.0).sqrt();
+        assert!((mean - n as f64 / 2.0).abs() < 4.0 * error, "mean {mean}");
+    }
+}
