@@ -52,7 +52,7 @@ fn noise(i: u32) -> u32 {
 }
 
 fn cases() -> Vec<Case> {
-    let json = include_str!("reference/metrics.json");
+    let json = include_str!("../reference/metrics.json");
     let reference: Reference = serde_json::from_str(json).unwrap();
     assert!(reference.cases.len() >= 8);
     reference.cases

@@ -1,6 +1,6 @@
 //! Picture files as signals: every format there and back, orientation, coordinates, and a clear error for every bad file.
 
-mod picture_files;
+use super::picture_files;
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
