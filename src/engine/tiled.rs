@@ -39,7 +39,7 @@ struct Plan {
     tensors: Vec<usize>,
     widths: Vec<usize>,
     tapes: Vec<usize>,
-    scratch: usize,
+    scratches: Vec<usize>,
     widest: usize,
 }
 
@@ -77,7 +77,7 @@ impl Plan {
             tensors: network.tensors_per_layer(),
             widths,
             tapes,
-            scratch: memory.iter().map(|m| m.scratch).max().unwrap_or(0),
+            scratches: memory.iter().map(|m| m.scratch).collect(),
             widest: network.widest(),
         }
     }
@@ -91,7 +91,8 @@ impl Workspace {
         self.activations = sized(&plan.widths);
         self.tapes = sized(&plan.tapes);
         self.gradients = [vec![0.0; plan.widest * rows], vec![0.0; plan.widest * rows]];
-        self.scratch = vec![0.0; plan.scratch * rows];
+        let scratch = plan.scratches.iter().copied().max().unwrap_or(0);
+        self.scratch = vec![0.0; scratch * rows];
     }
 
     /// Runs `rows` rows forward; the last activations hold the result.
@@ -148,7 +149,7 @@ impl Workspace {
                     grad_output: &mut grad_output[..rows * plan.widths[index]],
                     gradients: &mut sums.tensors[first..end],
                     grad_input: (index > 0).then(|| &mut grad_input[..rows * d_in]),
-                    scratch: &mut self.scratch[..rows * plan.scratch],
+                    scratch: &mut self.scratch[..rows * plan.scratches[index]],
                 },
             );
             self.gradients.swap(0, 1);

@@ -174,3 +174,95 @@ fn sum_of_losses(
     }
     sums.iter().sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{for_every_instruction_set, scattered};
+    use super::*;
+
+    #[test]
+    fn rows_take_a_bias_and_are_summed() {
+        for_every_instruction_set(|_| {
+            let mut y = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+            add_bias_rows(&mut y, &[10.0, 20.0, 30.0]);
+            assert_eq!(y, [11.0, 22.0, 33.0, 14.0, 25.0, 36.0]);
+            let mut sum = vec![1.0, 0.0, 0.0];
+            sum_rows(&y, &mut sum);
+            assert_eq!(sum, [26.0, 47.0, 69.0]);
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "whole rows")]
+    fn a_bias_of_another_width_is_refused() {
+        add_bias_rows(&mut [0.0; 7], &[1.0, 2.0]);
+    }
+
+    #[test]
+    fn products_and_sums_of_vectors() {
+        for_every_instruction_set(|_| {
+            let n = 77;
+            let (x, y) = (
+                scattered(n, -4.0, 4.0),
+                scattered(2 * n, -4.0, 4.0).split_off(n),
+            );
+            let mut out = vec![0.0; n];
+            multiply(&x, &y, &mut out);
+            let mut in_place = y.clone();
+            multiply_in_place(&mut in_place, &x);
+            assert_eq!(out, in_place);
+            let mut scaled = y.clone();
+            axpy(0.5, &x, &mut scaled);
+            let mut both = y.clone();
+            axpby(2.0, &x, -3.0, &mut both);
+            for i in 0..n {
+                let (x, y) = (f64::from(x[i]), f64::from(y[i]));
+                assert_eq!(out[i], (x * y) as f32);
+                assert!((f64::from(scaled[i]) - (0.5 * x + y)).abs() <= 1e-6);
+                assert!((f64::from(both[i]) - (2.0 * x - 3.0 * y)).abs() <= 3e-6);
+            }
+        });
+    }
+
+    // mse: scale Σ d², gradient 2 scale d; l1: scale Σ |d|, gradient scale sign d.
+    #[test]
+    fn losses_and_their_gradients() {
+        let n = 1001;
+        let (p, mut t) = (
+            scattered(n, -1.0, 1.0),
+            scattered(2 * n, -1.0, 1.0).split_off(n),
+        );
+        t[5] = p[5];
+        let scale = 1.0 / 3.0_f32;
+        let mut returned = Vec::new();
+        for_every_instruction_set(|_| {
+            let (mut grad_mse, mut grad_l1) = (vec![0.0; n], vec![0.0; n]);
+            let squares = mse(&p, &t, &mut grad_mse, scale);
+            let sizes = l1(&p, &t, &mut grad_l1, scale);
+            let (mut expected_squares, mut expected_sizes) = (0.0, 0.0);
+            for i in 0..n {
+                let d = f64::from(p[i] - t[i]);
+                expected_squares += d * d * f64::from(scale);
+                expected_sizes += d.abs() * f64::from(scale);
+                assert!((f64::from(grad_mse[i]) - 2.0 * f64::from(scale) * d).abs() <= 1e-6);
+                let sign = if d == 0.0 { 0.0 } else { d.signum() };
+                assert_eq!(f64::from(grad_l1[i]), f64::from(scale) * sign);
+            }
+            assert!((squares - expected_squares).abs() <= 1e-12 * expected_squares);
+            assert!((sizes - expected_sizes).abs() <= 1e-12 * expected_sizes);
+            returned.push((squares.to_bits(), sizes.to_bits()));
+        });
+        assert!(returned.windows(2).all(|pair| pair[0] == pair[1]));
+    }
+
+    #[test]
+    fn nan_reaches_the_loss_and_the_gradient() {
+        for_every_instruction_set(|_| {
+            let mut gradient = [0.0; 3];
+            assert!(l1(&[0.0, f32::NAN, 1.0], &[0.0; 3], &mut gradient, 1.0).is_nan());
+            assert!(gradient[1].is_nan());
+            assert!(mse(&[0.0, f32::NAN, 1.0], &[0.0; 3], &mut gradient, 1.0).is_nan());
+            assert!(gradient[1].is_nan());
+        });
+    }
+}

@@ -17,10 +17,11 @@
 
 use super::activation::exp_lane;
 use super::trigonometry::{CHUNK, is_beyond_limit, sin_cos_lane};
-use super::{dispatch, for_each, mul_add};
+use super::{check_lengths, dispatch, for_each, mul_add};
 
 /// Writes Re ψ and Im ψ for z = a + i b.
 pub fn gabor(a: &[f32], b: &[f32], omega_0: f32, s_0: f32, re: &mut [f32], im: &mut [f32]) {
+    check_lengths(&[a, b], &[re, im], a.len());
     dispatch!(gabor_body(
         a: &[f32], b: &[f32], omega_0: f32, s_0: f32, re: &mut [f32], im: &mut [f32]
     ));
@@ -123,4 +124,96 @@ fn gabor_backward_body<const FMA: bool>(
             ]
         },
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{for_every_instruction_set, scattered};
+    use super::*;
+
+    /// ψ(a + i b) = exp(i ω₀ z) exp(−|s₀ z|²) in f64, with the complex exponent and |z| as in the paper.
+    fn psi(a: f64, b: f64, omega_0: f32, s_0: f32) -> [f64; 2] {
+        let (omega_0, s_0) = (f64::from(omega_0), f64::from(s_0));
+        let (exponent_re, exponent_im) = (-omega_0 * b, omega_0 * a);
+        let size = exponent_re.exp() * (-(s_0 * a.hypot(b)).powi(2)).exp();
+        [size * exponent_im.cos(), size * exponent_im.sin()]
+    }
+
+    #[test]
+    fn values_equal_the_complex_formula() {
+        for_every_instruction_set(|set| {
+            // The last phases lie beyond the limit of the polynomials.
+            for (omega_0, s_0, limit) in [(20.0, 10.0, 0.5), (5.0, 2.0, 2.0), (3e4, 0.1, 1.0)] {
+                let a = scattered(1003, -limit, limit);
+                let b = scattered(2003, -5.0 / omega_0, 5.0 / omega_0).split_off(1000);
+                let (mut re, mut im) = (vec![0.0; a.len()], vec![0.0; a.len()]);
+                gabor(&a, &b, omega_0, s_0, &mut re, &mut im);
+                for i in 0..a.len() {
+                    let (a, b) = (f64::from(a[i]), f64::from(b[i]));
+                    let [exact_re, exact_im] = psi(a, b, omega_0, s_0);
+                    // Phase and log-size carry the rounding of their products; both scale with the size.
+                    let phase = f64::from(omega_0) * a.hypot(b);
+                    let window = (f64::from(s_0) * a.hypot(b)).powi(2);
+                    let size = exact_re.hypot(exact_im);
+                    let bound = size * (5e-7 + 2e-7 * (phase + window)) + 1e-37;
+                    assert!(
+                        (f64::from(re[i]) - exact_re).abs() <= bound,
+                        "{set}: {a} {b}"
+                    );
+                    assert!(
+                        (f64::from(im[i]) - exact_im).abs() <= bound,
+                        "{set}: {a} {b}"
+                    );
+                }
+            }
+        });
+    }
+
+    // The loss is g Re ψ + h Im ψ; its central differences in f64 with step 1e-6 are the gradients of a and b.
+    #[test]
+    fn gradients_are_central_differences() {
+        for_every_instruction_set(|set| {
+            for (omega_0, s_0) in [(20.0, 10.0), (5.0, 2.0)] {
+                let n = 1003;
+                let (a, b) = (
+                    scattered(n, -0.3, 0.3),
+                    scattered(3 * n, -0.3, 0.3).split_off(2 * n),
+                );
+                let (g, h) = (
+                    scattered(2 * n, -1.0, 1.0).split_off(n),
+                    scattered(n, -1.0, 1.0),
+                );
+                let (mut re, mut im) = (vec![0.0; n], vec![0.0; n]);
+                gabor(&a, &b, omega_0, s_0, &mut re, &mut im);
+                let tape = GaborTape {
+                    a: &a,
+                    b: &b,
+                    re: &re,
+                    im: &im,
+                };
+                let (mut grad_a, mut grad_b) = (vec![0.0; n], vec![0.0; n]);
+                gabor_backward(tape, omega_0, s_0, [&g, &h], [&mut grad_a, &mut grad_b]);
+                for i in 0..n {
+                    let [a, b, g, h] = [a[i], b[i], g[i], h[i]].map(f64::from);
+                    let loss = |a: f64, b: f64| {
+                        let [re, im] = psi(a, b, omega_0, s_0);
+                        g * re + h * im
+                    };
+                    let step = 1e-6;
+                    let slope_a = (loss(a + step, b) - loss(a - step, b)) / (2.0 * step);
+                    let slope_b = (loss(a, b + step) - loss(a, b - step)) / (2.0 * step);
+                    let [re, im] = psi(a, b, omega_0, s_0);
+                    let bound = 1e-5 * f64::from(omega_0 + s_0 * s_0) * re.hypot(im) + 1e-8;
+                    assert!(
+                        (f64::from(grad_a[i]) - slope_a).abs() <= bound,
+                        "{set}: {a} {b}"
+                    );
+                    assert!(
+                        (f64::from(grad_b[i]) - slope_b).abs() <= bound,
+                        "{set}: {a} {b}"
+                    );
+                }
+            }
+        });
+    }
 }

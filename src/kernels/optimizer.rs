@@ -125,3 +125,123 @@ pub fn newton_schulz(matrix: &mut [f32], rows: usize, columns: usize, scratch: &
         axpby(1.0, product, a, matrix);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{for_every_instruction_set, scattered};
+    use super::*;
+
+    // The twin is algorithm 1 of Kingma and Ba in f64, line by line, after the decay p ← p − α λ p.
+    #[test]
+    fn adam_equals_the_plain_twin() {
+        for_every_instruction_set(|set| {
+            for weight_decay in [0.0, 0.1] {
+                let n = 133;
+                let (beta_1, beta_2) = (0.9_f32, 0.99_f32);
+                let mut p = scattered(n, -1.0, 1.0);
+                let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
+                let mut twin: Vec<[f64; 3]> = p.iter().map(|p| [f64::from(*p), 0.0, 0.0]).collect();
+                for t in 1..=30 {
+                    let g = scattered(n + t, -0.3, 0.5).split_off(t);
+                    let correction_1 = 1.0 - f64::from(beta_1).powi(t as i32);
+                    let correction_2 = 1.0 - f64::from(beta_2).powi(t as i32);
+                    let step = AdamStep {
+                        learning_rate: 0.01,
+                        beta_1,
+                        beta_2,
+                        epsilon: 1e-8,
+                        bias_correction_1: correction_1 as f32,
+                        bias_correction_2: correction_2 as f32,
+                        weight_decay,
+                    };
+                    adam(&mut p, &g, &mut m, &mut v, step);
+                    let (beta_1, beta_2) = (f64::from(beta_1), f64::from(beta_2));
+                    for ([p, m, v], g) in twin.iter_mut().zip(&g) {
+                        let g = f64::from(*g);
+                        *p -= 0.01 * f64::from(weight_decay) * *p;
+                        *m = beta_1 * *m + (1.0 - beta_1) * g;
+                        *v = beta_2 * *v + (1.0 - beta_2) * g * g;
+                        let (mean, square) = (*m / correction_1, *v / correction_2);
+                        *p -= 0.01 * mean / (square.sqrt() + 1e-8);
+                    }
+                }
+                for (p, [twin, ..]) in p.iter().zip(&twin) {
+                    assert!((f64::from(*p) - twin).abs() <= 3e-6, "{set}: {p} {twin}");
+                }
+            }
+        });
+    }
+
+    fn orthogonalized(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+        let mut matrix = matrix.to_vec();
+        let mut scratch = vec![f32::NAN; newton_schulz_scratch(rows, columns)];
+        newton_schulz(&mut matrix, rows, columns, &mut scratch);
+        matrix
+    }
+
+    // On a diagonal matrix the iteration is s ← 3.4445 s − 4.7750 s³ + 2.0315 s⁵ on every entry of s/‖s‖.
+    #[test]
+    fn newton_schulz_on_a_diagonal_is_the_scalar_polynomial() {
+        for_every_instruction_set(|set| {
+            let diagonal = [4.0_f64, -1.0, 0.5, 2.0, 0.0];
+            let norm = diagonal.iter().map(|s| s * s).sum::<f64>().sqrt();
+            let expected = diagonal.map(|s| {
+                (0..5).fold(s / norm, |s, _| {
+                    3.4445 * s - 4.7750 * s.powi(3) + 2.0315 * s.powi(5)
+                })
+            });
+            for (rows, columns) in [(5, 5), (5, 9), (12, 5)] {
+                let mut matrix = vec![0.0; rows * columns];
+                for (i, s) in diagonal.iter().enumerate() {
+                    matrix[i * columns + i] = *s as f32;
+                }
+                let result = orthogonalized(&matrix, rows, columns);
+                for (index, value) in result.iter().enumerate() {
+                    let (i, j) = (index / columns, index % columns);
+                    let expected = if i == j { expected[i] } else { 0.0 };
+                    assert!(
+                        (f64::from(*value) - expected).abs() <= 2e-5,
+                        "{set}: {i} {j} {value}"
+                    );
+                }
+            }
+        });
+    }
+
+    // Every singular value of a full matrix ends in about [0.7, 1.2], so |x X| / |x| lies within these factors for any x on the short
+    // side; and the transpose of the matrix gives the transpose of the result.
+    #[test]
+    fn newton_schulz_makes_lengths_nearly_equal() {
+        for (short, long) in [(24, 40), (16, 16)] {
+            let matrix: Vec<f32> = (0..short * long)
+                .map(|i| ((i * i) as f32 * 0.37).sin())
+                .collect();
+            let transposed: Vec<f32> = (0..short * long)
+                .map(|i| matrix[i % short * long + i / short])
+                .collect();
+            let result = orthogonalized(&matrix, short, long);
+            let other = orthogonalized(&transposed, long, short);
+            for (index, value) in result.iter().enumerate() {
+                let other = other[index % long * short + index / long];
+                assert!((value - other).abs() <= 1e-4);
+            }
+            for probe in 0..50 {
+                let x: Vec<f64> = (0..short)
+                    .map(|i| ((probe * 31 + i * 7) as f64).sin())
+                    .collect();
+                let image = (0..long).map(|j| {
+                    let terms = (0..short).map(|i| x[i] * f64::from(result[i * long + j]));
+                    terms.sum::<f64>().powi(2)
+                });
+                let length: f64 = x.iter().map(|x| x * x).sum();
+                let factor = (image.sum::<f64>() / length).sqrt();
+                assert!((0.65..1.25).contains(&factor), "{short} x {long}: {factor}");
+            }
+        }
+    }
+
+    #[test]
+    fn newton_schulz_leaves_zero_alone() {
+        assert_eq!(orthogonalized(&[0.0; 12], 3, 4), [0.0; 12]);
+    }
+}

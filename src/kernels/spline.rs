@@ -4,11 +4,12 @@
 //!
 //! B_s = (1 − t)³/6, B_{s+1} = (3t³ − 6t² + 4)/6, B_{s+2} = (−3t³ + 3t² + 3t + 1)/6, B_{s+3} = t³/6
 //!
-//! (de Boor 1978, ch. IX). Basis m is the cardinal cubic B-spline centred on −R + (m − 1) h. Outside [-R, R] every basis goes on along its tangent at
-//! the border: B(x) = B(border) + B'(border) (x − border), so that an input that has left the grid still has a gradient.
+//! (de Boor 1978, ch. IX). Basis m is the cardinal cubic B-spline centred on −R + (m − 1) h. Outside [-R, R] every basis goes on
+//! along its tangent at the border: B(x) = B(border) + B'(border) (x − border), so that an input that has left the grid still has
+//! a gradient.
 //!
-//! Two forms of a layer. Dense: [`expand`] writes all bases of a tile for one matrix product, [`expand_backward`] takes its gradient back
-//! to x. Local: [`accumulate_local`] and [`accumulate_local_backward`] touch the 4 coefficients that count, so their cost does not grow with G.
+//! A layer has two forms. Dense: [`expand`] writes all bases of a tile for one matrix product, and [`expand_backward`] takes the
+//! gradient of the bases back to x. Local: [`super::spline_local`].
 
 use super::trigonometry::ROUND;
 use super::{Block, LANES, dispatch, load, mul_add};
@@ -109,8 +110,8 @@ impl Located {
             value: [[0.0; LANES]; 4],
             slope: [[0.0; LANES]; 4],
         };
-        for lane in 0..LANES {
-            let (span, t, excess) = locate_lane::<FMA>(x[lane], knots);
+        for (lane, &x) in x.iter().enumerate() {
+            let (span, t, excess) = locate_lane::<FMA>(x, knots);
             let value = cubic_bases_lane::<FMA>(t);
             let slope = cubic_bases_derivative_lane::<FMA>(t);
             located.span[lane] = span;
@@ -169,8 +170,8 @@ fn scatter<const FMA: bool>(
         for (block, x) in x.chunks(LANES).enumerate() {
             let located = Located::new::<FMA>(&load(x), knots);
             let weights = choose(&located);
-            for lane in 0..x.len() {
-                let first = located.span[lane] as usize * d_in + block * LANES + lane;
+            for (lane, &span) in located.span[..x.len()].iter().enumerate() {
+                let first = span as usize * d_in + block * LANES + lane;
                 let out = &mut out[first..=first + 3 * d_in];
                 for k in 0..4 {
                     out[k * d_in] = weights[k][lane];
@@ -228,5 +229,134 @@ fn expand_backward_body<const FMA: bool>(
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::{for_every_instruction_set, scattered};
+    use super::*;
+
+    /// N_{m,p}(x) by the recursion of Cox and de Boor on the knots −R + (j − 3) h, in f64; x below R.
+    fn cox_de_boor(m: usize, degree: usize, x: f64, range: f64, grid_size: usize) -> f64 {
+        let knot = |j: usize| -range + (j as f64 - 3.0) * 2.0 * range / grid_size as f64;
+        if degree == 0 {
+            return if knot(m) <= x && x < knot(m + 1) {
+                1.0
+            } else {
+                0.0
+            };
+        }
+        let rise = (x - knot(m)) / (knot(m + degree) - knot(m));
+        let fall = (knot(m + degree + 1) - x) / (knot(m + degree + 1) - knot(m + 1));
+        rise * cox_de_boor(m, degree - 1, x, range, grid_size)
+            + fall * cox_de_boor(m + 1, degree - 1, x, range, grid_size)
+    }
+
+    /// Value and slope of basis m in f64, continued along its tangent outside [-R, R]. The slope of a cubic B-spline is the difference of
+    /// two quadratic ones over h.
+    pub(in super::super) fn reference(m: usize, x: f32, range: f32, grid_size: usize) -> [f64; 2] {
+        let (x, range) = (f64::from(x), f64::from(range));
+        // R itself lies outside the half-open last interval.
+        let inside = x.clamp(-range, range * (1.0 - 1e-14));
+        let quadratic = |m| cox_de_boor(m, 2, inside, range, grid_size);
+        let slope = (quadratic(m) - quadratic(m + 1)) * grid_size as f64 / (2.0 * range);
+        let value = cox_de_boor(m, 3, inside, range, grid_size);
+        [value + slope * (x - x.clamp(-range, range)), slope]
+    }
+
+    #[test]
+    fn four_bases_form_a_partition_of_unity() {
+        for t in scattered(1000, 0.0, 1.0) {
+            let sum: f32 = cubic_bases(t).iter().sum();
+            let slopes: f32 = cubic_bases_derivative(t).iter().sum();
+            assert!((sum - 1.0).abs() <= 2e-7 && slopes.abs() <= 3e-7, "t {t}");
+        }
+    }
+
+    // At a knot, basis k of one interval goes on as basis k − 1 of the next: same value, slope and second derivative. The slope is
+    // a quadratic q, whose derivative at its ends is exactly −3 q(0) + 4 q(½) − q(1) and q(0) − 4 q(½) + 3 q(1).
+    #[test]
+    fn bases_are_twice_continuously_differentiable_at_knots() {
+        let [q0, q_half, q1] = [0.0, 0.5, 1.0].map(cubic_bases_derivative);
+        let start = |k: usize| -3.0 * q0[k] + 4.0 * q_half[k] - q1[k];
+        let end = |k: usize| q0[k] - 4.0 * q_half[k] + 3.0 * q1[k];
+        for k in 1..4 {
+            assert!((cubic_bases(1.0)[k] - cubic_bases(0.0)[k - 1]).abs() <= 1e-7);
+            assert!((q1[k] - q0[k - 1]).abs() <= 1e-7);
+            assert!((end(k) - start(k - 1)).abs() <= 1e-6);
+        }
+        // The outermost pieces begin and end with zeros.
+        assert_eq!([cubic_bases(0.0)[3], q0[3], start(3)], [0.0; 3]);
+        assert_eq!([cubic_bases(1.0)[0], q1[0], end(0)], [0.0; 3]);
+    }
+
+    #[test]
+    fn inputs_are_located() {
+        assert_eq!(locate(0.3125, 1.0, 8), (5, 0.25, 0.0));
+        assert_eq!(locate(-1.0, 1.0, 5), (0, 0.0, 0.0));
+        assert_eq!(locate(1.0, 1.0, 5), (4, 1.0, 0.0));
+        assert_eq!(locate(3.5, 1.5, 4), (3, 1.0, 2.0));
+        assert_eq!(locate(-3.5, 1.5, 4), (0, 0.0, -2.0));
+        let (span, t, excess) = locate(f32::NAN, 1.0, 5);
+        assert!(span < 5 && t.is_nan() && excess.is_nan());
+    }
+
+    #[test]
+    fn the_dense_form_equals_the_recursion() {
+        let shapes = [
+            (1, 1, 1.0),
+            (2, 5, 1.0),
+            (17, 3, 0.5),
+            (50, 8, 1.5),
+            (3, 40, 1.0),
+        ];
+        for_every_instruction_set(|set| {
+            for (d_in, grid_size, range) in shapes {
+                let (rows, bases) = (13, grid_size + 3);
+                let mut x = scattered(rows * d_in, -1.7 * range, 1.7 * range);
+                (x[0], x[1]) = (range, -range);
+                let mut values = vec![f32::NAN; rows * d_in * bases];
+                let mut slopes = values.clone();
+                expand(&x, d_in, range, grid_size, &mut values);
+                expand_derivative(&x, d_in, range, grid_size, &mut slopes);
+                let unit = grid_size as f64 / f64::from(range);
+                for (index, (value, slope)) in values.iter().zip(&slopes).enumerate() {
+                    let (row, column) = (index / (bases * d_in), index % (bases * d_in));
+                    let x = x[row * d_in + column % d_in];
+                    let [exact, exact_slope] = reference(column / d_in, x, range, grid_size);
+                    let error = (f64::from(*value) - exact).abs();
+                    assert!(error <= 1e-6 * (1.0 + unit), "{set}: x {x} {value} {exact}");
+                    let error = (f64::from(*slope) - exact_slope).abs();
+                    let bound = 1e-6 * unit * (1.0 + unit);
+                    assert!(error <= bound, "{set}: x {x} {slope} {exact_slope}");
+                }
+            }
+        });
+    }
+
+    // grad x_i += Σ_m B'_m(x_i) grad_mi, with the slopes of the recursion.
+    #[test]
+    fn the_gradient_goes_back_through_the_bases() {
+        for_every_instruction_set(|set| {
+            let (rows, d_in, grid_size, range) = (7, 19, 6, 1.2_f32);
+            let bases = grid_size + 3;
+            let x = scattered(rows * d_in, -1.5, 1.5);
+            let grad = scattered(x.len() * bases, -1.0, 1.0);
+            let mut grad_x = vec![2.0; x.len()];
+            expand_backward(&x, d_in, range, grid_size, &grad, &mut grad_x);
+            for (index, value) in grad_x.iter().enumerate() {
+                let (row, i) = (index / d_in, index % d_in);
+                let terms = (0..bases).map(|m| {
+                    let [_, slope] = reference(m, x[index], range, grid_size);
+                    slope * f64::from(grad[(row * bases + m) * d_in + i])
+                });
+                let expected = 2.0 + terms.sum::<f64>();
+                assert!(
+                    (f64::from(*value) - expected).abs() <= 1e-5,
+                    "{set}: {value} {expected}"
+                );
+            }
+        });
     }
 }

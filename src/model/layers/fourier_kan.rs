@@ -28,7 +28,7 @@ pub struct FourierKan {
     /// Number of outputs.
     #[serde(default)]
     pub width: usize,
-    /// K, the number of frequencies; 0 takes as many as the signal can hold (its Nyquist limit), at most 256.
+    /// K, the number of frequencies; 0 derives it from the spectrum of the signal, within its Nyquist limit.
     #[serde(default)]
     pub frequencies: usize,
     /// s, the factor on the input, below π.
@@ -62,8 +62,12 @@ fn default_cap() -> bool {
     true
 }
 
-/// K when the signal could hold more: beyond it the parameters are better spent in the body.
-const MOST_DERIVED_FREQUENCIES: usize = 256;
+/// A derived K reaches this many times the root-mean-square frequency of the signal; what lies above is left to the body.
+const RMS_FREQUENCIES_COVERED: f32 = 4.0;
+/// A derived K is at least this, for smooth signals with a few sharp places ...
+const FEWEST_DERIVED: usize = 16;
+/// ... and at most this: beyond it the parameters are better spent in the body.
+const MOST_DERIVED: usize = 128;
 
 impl FourierKan {
     pub(in super::super) const SUMMARY: &'static str =
@@ -112,11 +116,16 @@ impl Layer for FourierKan {
     }
 
     fn derive(&mut self, hints: &Hints) {
-        // k s x on [-1, 1] makes k s / π cycles; an axis of n samples holds n / 2.
-        let cycles = hints.nyquist.iter().copied().fold(1.0_f32, f32::max);
-        let limit = ((cycles * std::f32::consts::PI / self.input_scale).floor() as usize).max(1);
+        // k s x on [-1, 1] makes k s / π cycles.
+        let to_k = |cycles: f32| cycles * std::f32::consts::PI / self.input_scale;
+        let Some(nyquist) = hints.nyquist.iter().copied().reduce(f32::max) else {
+            return;
+        };
+        let limit = (to_k(nyquist).floor() as usize).max(1);
         if self.frequencies == 0 {
-            self.frequencies = limit.min(MOST_DERIVED_FREQUENCIES);
+            let rms = hints.rms_frequency.iter().copied().fold(0.0, f32::max);
+            let wanted = to_k(RMS_FREQUENCIES_COVERED * rms).round() as usize;
+            self.frequencies = wanted.clamp(FEWEST_DERIVED, MOST_DERIVED).min(limit);
         } else if self.cap_at_nyquist {
             self.frequencies = self.frequencies.min(limit);
         }

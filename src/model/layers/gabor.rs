@@ -37,6 +37,14 @@ pub struct Gabor {
     /// Whether the layer reads real coordinates instead of complex pairs.
     #[serde(default)]
     pub first: bool,
+    /// Factor on the initial weights and biases. The authors' 1 leaves most z far outside the window 1/s₀, where the wavelet is
+    /// all but zero and learns slowly.
+    #[serde(default = "default_weight_scale")]
+    pub weight_scale: f32,
+}
+
+fn default_weight_scale() -> f32 {
+    1.0
 }
 
 /// ω₀ = 20 for pictures (authors' code).
@@ -59,6 +67,7 @@ impl Gabor {
             omega_0,
             s_0,
             first,
+            weight_scale: 1.0,
         };
         vec![gabor(20.0, 10.0, true), gabor(5.0, 2.0, false)]
     }
@@ -117,7 +126,8 @@ impl Layer for Gabor {
             ));
         }
         positive("omega_0", self.omega_0)?;
-        positive("s_0", self.s_0)
+        positive("s_0", self.s_0)?;
+        positive("weight_scale", self.weight_scale)
     }
 
     fn parameters(&self, d_in: usize) -> Vec<ParameterSpec> {
@@ -138,7 +148,11 @@ impl Layer for Gabor {
         let fan_in = if self.first { d_in } else { d_in / 2 };
         self.parameters(d_in)
             .iter()
-            .map(|spec| init::torch_default(rng, spec.count(), fan_in))
+            .map(|spec| {
+                let mut values = init::torch_default(rng, spec.count(), fan_in);
+                values.iter_mut().for_each(|v| *v *= self.weight_scale);
+                values
+            })
             .collect()
     }
 
