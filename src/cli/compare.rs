@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::flags::RunFlags;
-use super::folder::Folder;
+use super::folder::{self, Folder};
 use super::load::{facts, load_signal};
 use super::session::{Session, metrics_sentence};
 use super::talk::Talk;
@@ -21,19 +21,16 @@ const DEFAULT_PARAMETERS: usize = 200_000;
 /// Networks count as equally large when they differ by no more than this share.
 const SAME_SIZE: f64 = 0.03;
 
-/// The summary of a comparison.
-const COMPARE: &str = "compare.json";
-
 /// Fit several networks to one picture with the same budget and the same number of parameters
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   inr compare assets/harbour.png --models fourier-kan,siren,wire
-  inr compare assets/harbour.png --models fourier-kan,siren --params 50k --time 30s
-  inr compare assets/harbour.png --models siren,wire --steps 200 --json
+  inr compare assets/harbour.png --models fourier-kan,siren --params 50k --time 30s --out out/30s
+  inr compare assets/harbour.png --models siren,wire --steps 200 --json --out out/siren-wire
 
-A Markdown table is printed. The folder out/<name>-compare gets compare.json and a folder for each model with its
-reconstruction, error picture, report and model file.")]
+A Markdown table is printed. The folder out/<name>-compare gets compare.json and a folder for each model
+with its reconstruction, error picture, report and model file.")]
 pub(super) struct Compare {
     /// The picture
     input: PathBuf,
@@ -53,7 +50,7 @@ impl Compare {
         let signal = load_signal(&self.input, &talk)?;
         let facts = facts(signal.as_ref());
         let mut request = self.flags.request()?;
-        if self.flags.params.is_none() {
+        if request_parameters(&request).is_none() {
             let parameters = DEFAULT_PARAMETERS.min(facts.samples.max(1));
             request.set("model.parameters", parameters as i64);
         }
@@ -142,7 +139,7 @@ impl Compare {
                 folder: model.clone(),
             });
             // After every model, so that a long comparison that is cut short keeps what it found.
-            whole.write(COMPARE, to_json(&report).as_bytes())?;
+            whole.write(folder::COMPARE, to_json(&report).as_bytes())?;
             if interrupted {
                 break;
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::flags::RunFlags;
-use super::folder::{self, Folder};
+use super::folder::{self, Folder, FolderError};
 use super::load::{facts, load_signal};
 use super::session::{Session, metrics_sentence};
 use super::talk::{Talk, format_duration};
@@ -25,8 +25,9 @@ Examples:
   inr fit assets/harbour.png --target-psnr 30 --out out/harbour-30db
   inr fit assets/harbour.png --config configs/wire.toml --set training.batch_size=4096 --steps 100
 
-The folder out/<name>-<model> gets model.safetensors, reconstruction.png, error.png (white is an error of 1/8 of
-the range), report.json, metrics.jsonl, recipe.toml and checkpoint.safetensors. Its path is printed.")]
+The folder out/<name>-<model> gets model.safetensors, reconstruction.png, error.png (white is an
+error of 1/8 of the range), report.json, metrics.jsonl, recipe.toml and checkpoint.safetensors.
+Its path is printed.")]
 pub(super) struct Fit {
     /// The picture: PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, HDR or EXR
     input: PathBuf,
@@ -117,24 +118,25 @@ impl Fit {
         let mut request = self.flags.request()?;
         request.model.clone_from(&self.model);
         request.file.clone_from(&self.config);
-        let mut resolved = resolve(&request, &facts)?;
-        let stem = self.input.file_stem().unwrap_or_default().to_string_lossy();
-        let path = self.out.clone().unwrap_or_else(|| {
-            PathBuf::from("out").join(format!("{stem}-{}", resolved.recipe.model.preset))
-        });
+        let path = match &self.out {
+            Some(path) => path.clone(),
+            None => {
+                let model = resolve(&request, &facts)?.recipe.model.preset;
+                let stem = self.input.file_stem().unwrap_or_default().to_string_lossy();
+                PathBuf::from("out").join(format!("{stem}-{model}"))
+            }
+        };
         if self.resume {
-            if !path.is_dir() {
-                return Err(CliError::Usage(format!(
-                    "--resume: there is no run in {}; give its folder with --out, or leave --resume out",
-                    path.display()
-                )));
+            if !path.join(folder::CHECKPOINT).is_file() {
+                return Err(FolderError::NoCheckpoint(path).into());
             }
             let recipe = path.join(folder::RECIPE);
             if request.file.is_none() && recipe.exists() {
+                // Flags are laid over the recipe of the run and not over a preset, which may have other layers.
                 request.file = Some(recipe);
-                resolved = resolve(&request, &facts)?;
             }
         }
+        let resolved = resolve(&request, &facts)?;
         let folder = Folder::open(&path, self.flags.force, self.resume)?;
         Ok((resolved, folder))
     }

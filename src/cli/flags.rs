@@ -10,22 +10,22 @@ use crate::device::DeviceChoice;
 #[derive(Debug, Clone, Args)]
 pub(super) struct RunFlags {
     /// Parameters of the network, for instance 50k or 1.5M
-    #[arg(long, value_name = "COUNT", value_parser = parse_count, help_heading = "Size and budget")]
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true, value_parser = parse_count, help_heading = "Size and budget")]
     pub params: Option<usize>,
     /// Stop after this many optimizer steps
-    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Size and budget")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_count, help_heading = "Size and budget")]
     pub steps: Option<usize>,
     /// Stop after this time, for instance 60s, 2m or 1h
-    #[arg(long, value_name = "DURATION", value_parser = parse_seconds, help_heading = "Size and budget")]
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = parse_seconds, help_heading = "Size and budget")]
     pub time: Option<f64>,
     /// Stop when the picture reaches this PSNR; exit code 3 if it never does
-    #[arg(long, value_name = "DB", value_parser = parse_decibels, help_heading = "Size and budget")]
+    #[arg(long, value_name = "DB", allow_negative_numbers = true, value_parser = parse_decibels, help_heading = "Size and budget")]
     pub target_psnr: Option<f64>,
     /// Samples a step
-    #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Size and budget")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_count, help_heading = "Size and budget")]
     pub batch: Option<usize>,
     /// Seed of the initial weights and of the order of the samples
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32), help_heading = "Size and budget")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32), help_heading = "Size and budget")]
     pub seed: Option<u32>,
     /// Set any field of the recipe, for instance training.optimizer.learning_rate=1e-3; may be repeated
     #[arg(long, value_name = "PATH=VALUE", help_heading = "Size and budget")]

@@ -10,21 +10,42 @@ pub(super) const RECIPE: &str = "recipe.toml";
 pub(super) const METRICS: &str = "metrics.jsonl";
 pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
 pub(super) const ERROR_PICTURE: &str = "error.png";
+pub(super) const RECONSTRUCTION: &str = "reconstruction";
+pub(super) const COMPARE: &str = "compare.json";
+
+/// Every name that a run writes to; an existing file of such a name is never replaced unasked.
+const NAMES: [&str; 9] = [
+    MODEL,
+    REPORT,
+    RECIPE,
+    METRICS,
+    CHECKPOINT,
+    ERROR_PICTURE,
+    "reconstruction.png",
+    "reconstruction.exr",
+    COMPARE,
+];
 
 /// Why a folder or file cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FolderError {
     #[error(
-        "{0} already holds a run; give --resume to go on with it, --force to replace it, or --out DIR to write elsewhere"
+        "{0} already holds results; give --resume to go on with it, --force to replace it, or --out DIR to write elsewhere"
     )]
     Occupied(PathBuf),
     #[error("{0} already exists; give --force to replace it, or -o FILE to write elsewhere")]
     Exists(PathBuf),
+    #[error("cannot write {0}: it is a folder, or lies in one that does not exist")]
+    NoPlace(PathBuf),
     #[error("cannot write {path}: {source}")]
     Write {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error(
+        "there is nothing to resume in {0}: it has no {CHECKPOINT}; give the folder of a run with --out, or leave --resume out"
+    )]
+    NoCheckpoint(PathBuf),
     #[error("cannot read {path}: {source}")]
     Read {
         path: PathBuf,
@@ -43,12 +64,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Makes the folder and checks that files can be written into it. With neither `force` nor `resume` it must hold no run.
     pub fn open(path: &Path, force: bool, resume: bool) -> Result<Self, FolderError> {
-        if !force
-            && !resume
-            && [MODEL, REPORT, CHECKPOINT]
-                .iter()
-                .any(|f| path.join(f).exists())
-        {
+        if !force && !resume && NAMES.iter().any(|name| path.join(name).exists()) {
             return Err(FolderError::Occupied(path.to_owned()));
         }
         let made = path
@@ -68,7 +84,7 @@ impl Folder {
         std::fs::create_dir_all(path).map_err(failed)?;
         tempfile::Builder::new()
             .prefix(".inr-")
-            .tempfile_in(path)
+            .make_in(path, |file| std::fs::File::create_new(file))
             .map_err(failed)?;
         Ok(folder)
     }
@@ -123,12 +139,30 @@ impl Drop for Folder {
     }
 }
 
-/// Writes a single file in one go, unless it exists and `force` is not given.
-pub(super) fn write_file(path: &Path, bytes: &[u8], force: bool) -> Result<(), FolderError> {
+/// Finds out, before the work that its content takes, that a single file could not be written: it exists and `force` is not given,
+/// or there is no folder for it.
+pub(super) fn check_file(path: &Path, force: bool) -> Result<(), FolderError> {
     if !force && path.exists() {
         return Err(FolderError::Exists(path.to_owned()));
     }
+    if path.is_dir() || !parent(path).is_dir() {
+        return Err(FolderError::NoPlace(path.to_owned()));
+    }
+    Ok(())
+}
+
+/// Writes a single file in one go, unless it exists and `force` is not given.
+pub(super) fn write_file(path: &Path, bytes: &[u8], force: bool) -> Result<(), FolderError> {
+    check_file(path, force)?;
     write_atomically(path, bytes)
+}
+
+/// The folder that a file lies in.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
@@ -136,20 +170,12 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
         path: path.to_owned(),
         source,
     };
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".inr-");
-    // A temporary file is private; the finished one is as readable as any other.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o644));
-    }
-    let mut file = builder.tempfile_in(parent).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
+    // Opened here and not by tempfile, whose files are private and whose errors name the temporary file.
+    let mut file = tempfile::Builder::new()
+        .prefix(".inr-")
+        .make_in(parent(path), |path| std::fs::File::create_new(path))
+        .map_err(failed)?;
+    file.as_file_mut().write_all(bytes).map_err(failed)?;
     // Some file systems report a full disk only here.
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|e| failed(e.error))?;

@@ -61,11 +61,13 @@ impl CliError {
     fn exit_code(&self) -> u8 {
         use crate::config::ConfigError;
         use crate::render::RenderError;
+        use folder::FolderError;
         match self {
             Self::Usage(_)
             | Self::Config(
                 ConfigError::UnknownModel { .. } | ConfigError::Field(_) | ConfigError::Network(_),
             )
+            | Self::Folder(FolderError::NoCheckpoint(_))
             | Self::Render(RenderError::Grid(_)) => 2,
             _ => 1,
         }

@@ -33,8 +33,19 @@ pub(super) struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Trains, renders, measures and writes everything.
+    /// Trains, renders, measures and writes everything. A fresh run that fails before its first checkpoint leaves nothing behind.
     pub fn fit(&self) -> Result<RunReport, CliError> {
+        let result = self.run();
+        if result.is_err() && !self.folder.file(folder::CHECKPOINT).exists() {
+            for file in [folder::RECIPE, folder::METRICS] {
+                // The first failure is the one to report.
+                let _ = self.folder.remove(file);
+            }
+        }
+        result
+    }
+
+    fn run(&self) -> Result<RunReport, CliError> {
         let recipe = &self.resolved.recipe;
         let name = recipe.model.preset.as_str();
         let layout = self.signal.layout();
@@ -69,7 +80,11 @@ impl Session<'_> {
             parameters: state.parameters,
         };
         let bytes = model.to_bytes();
-        let reconstruction = format!("reconstruction.{}", rendering.lossless_extension());
+        let reconstruction = format!(
+            "{}.{}",
+            folder::RECONSTRUCTION,
+            rendering.lossless_extension()
+        );
         self.folder.write(folder::MODEL, &bytes)?;
         self.folder.write(
             &reconstruction,
@@ -137,6 +152,8 @@ impl Session<'_> {
     fn identity(&self, training: &Training, layout: &Layout) -> Value {
         json!({
             "signal": layout,
+            // Tells pictures of one size apart.
+            "spectrum": self.signal.spectrum().rms_frequency,
             "layers": self.resolved.network.layers(),
             "optimizer": training.optimizer,
             "loss": training.loss,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::flags::TalkFlags;
-use super::folder::write_file;
+use super::folder::{check_file, write_file};
 use super::load::{load_model, model_path};
 use super::talk::{Talk, format_bytes};
 use super::{CliError, Outcome, print};
@@ -30,7 +30,7 @@ pub(super) struct Upsample {
     /// The folder of a run, or a model file
     model: PathBuf,
     /// Factor on width and height: 4, 0.5, or 2x3 for both
-    #[arg(long, value_name = "FACTOR", value_parser = parse_scale, conflicts_with = "size", default_value = "4")]
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = parse_scale, conflicts_with = "size", default_value = "4")]
     scale: [f64; 2],
     /// Size of the result in pixels
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
@@ -75,10 +75,7 @@ impl Upsample {
             folder.parent().unwrap_or(Path::new("")).join(name)
         });
         target.check_format(&path)?;
-        if path.exists() && !self.force {
-            // Found out before the work, not after it.
-            return Err(super::folder::FolderError::Exists(path).into());
-        }
+        check_file(&path, self.force)?;
         let bytes = target.layout.bytes();
         if bytes > LARGE {
             talk.say(&format!(

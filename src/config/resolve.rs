@@ -180,10 +180,24 @@ fn read(path: &PathBuf) -> Result<Table, ConfigError> {
         .parse()
         .map_err(|e: toml::de::Error| ConfigError::Syntax {
             path: path.clone(),
-            message: e.to_string().trim().replace('\n', " "),
+            message: located(&e, &text),
         })?;
     table.remove("about");
     Ok(table)
+}
+
+/// The parser's message without its drawing of the line: `line 3, column 5: ...`.
+fn located(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let message = error.message().replace('\n', ", ");
+    match before {
+        Some(before) => {
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+            format!("line {line}, column {column}: {message}")
+        }
+        None => message,
+    }
 }
 
 /// Reads the merged table; an unknown field is answered with the nearest known one.

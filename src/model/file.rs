@@ -161,6 +161,16 @@ impl Model {
             path: path.to_owned(),
             source,
         })?;
+        let (held, expected) = (
+            tensors.values().map(|t| t.values.len()).sum::<usize>(),
+            network.parameter_count(),
+        );
+        // Looked at before memory is taken for what the layers claim.
+        if held < expected {
+            return Err(damaged(format!(
+                "its layers have {expected} parameters, but it holds {held}"
+            )));
+        }
         let mut parameters = network.initialize(header.seed);
         fill(&mut parameters, &tensors).map_err(damaged)?;
         Ok(Self {
@@ -171,24 +181,28 @@ impl Model {
     }
 }
 
+/// A tensor as read from a file.
+pub(crate) struct SavedTensor {
+    pub shape: Vec<usize>,
+    pub values: Vec<f32>,
+}
+
+/// The tensors of a file by name.
+pub(crate) type Tensors = HashMap<String, SavedTensor>;
+
 /// Copies the named `tensors` into `parameters`.
-pub(crate) fn fill(
-    parameters: &mut Parameters,
-    tensors: &HashMap<String, Vec<f32>>,
-) -> Result<(), String> {
+pub(crate) fn fill(parameters: &mut Parameters, tensors: &Tensors) -> Result<(), String> {
     for parameter in &mut parameters.tensors {
-        let values = tensors
+        let saved = tensors
             .get(&parameter.name)
             .ok_or_else(|| format!("tensor {} is missing", parameter.name))?;
-        if values.len() != parameter.values.len() {
+        if saved.shape != parameter.shape {
             return Err(format!(
-                "tensor {} has {} numbers instead of {}",
-                parameter.name,
-                values.len(),
-                parameter.values.len()
+                "tensor {} has the shape {:?} instead of {:?}",
+                parameter.name, saved.shape, parameter.shape
             ));
         }
-        parameter.values.copy_from_slice(values);
+        parameter.values.copy_from_slice(&saved.values);
     }
     Ok(())
 }
@@ -216,7 +230,7 @@ pub(crate) fn tensors_to_bytes(
 pub(crate) fn tensors_from_bytes(
     bytes: &[u8],
     key: &str,
-) -> Result<(HashMap<String, Vec<f32>>, Option<String>), String> {
+) -> Result<(Tensors, Option<String>), String> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
     let text = metadata
         .metadata()
@@ -234,7 +248,8 @@ pub(crate) fn tensors_from_bytes(
             .chunks_exact(4)
             .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
             .collect();
-        tensors.insert(name, values);
+        let shape = view.shape().to_vec();
+        tensors.insert(name, SavedTensor { shape, values });
     }
     Ok((tensors, text))
 }

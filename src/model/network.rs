@@ -12,6 +12,16 @@ pub enum NetworkError {
     /// There is nothing to evaluate.
     #[error("model.layers is empty; give at least one layer")]
     Empty,
+    /// There is nothing to map, or nothing to map it to.
+    #[error(
+        "a network needs at least one coordinate and one value, and this one has {d_in} and {d_out}"
+    )]
+    NoAxes {
+        /// Coordinates a row.
+        d_in: usize,
+        /// Values a row.
+        d_out: usize,
+    },
     /// A field of one layer is out of range.
     #[error("model.layers.{index} ({kind}): {message}")]
     Layer {
@@ -69,6 +79,9 @@ impl Network {
         d_out: usize,
         hints: &Hints,
     ) -> Result<Self, NetworkError> {
+        if d_in == 0 || d_out == 0 {
+            return Err(NetworkError::NoAxes { d_in, d_out });
+        }
         let last = layers.last_mut().ok_or(NetworkError::Empty)?;
         if last.layer().d_out() == 0 {
             last.layer_mut().set_d_out(d_out);

@@ -15,6 +15,8 @@ pub fn size_to_budget(
     hints: &Hints,
     budget: usize,
 ) -> Result<Network, NetworkError> {
+    // Scaling would hide a width of 0.
+    Network::new(layers.to_vec(), d_in, d_out, hints)?;
     let count = |network: &Network| network.parameter_count();
     let build = |widths: &[usize]| -> Result<Network, NetworkError> {
         let mut layers = layers.to_vec();

@@ -107,6 +107,12 @@ pub fn render(
         .map(|i| grid.coordinate(1, i, height * sub_y))
         .collect();
 
+    let bytes = pixels * channels * usize::from(layout.bit_depth.bits()) / 8;
+    if Vec::<u8>::new().try_reserve_exact(bytes).is_err() {
+        return Err(RenderError::Grid(format!(
+            "a picture of {width}x{height} pixels takes {bytes} bytes, more than this machine gives; render it in parts with --crop"
+        )));
+    }
     let mut samples = Samples::with_capacity(layout.bit_depth, pixels * channels);
     let at_once = (POINTS_AT_ONCE / points).max(1);
     let mut coordinates = Vec::with_capacity(at_once * points * 2);

@@ -74,7 +74,10 @@ pub fn from_bytes(
     let text = text.ok_or_else(|| CheckpointError::Damaged("its metadata is missing".into()))?;
     let rest: Rest =
         serde_json::from_str(&text).map_err(|e| CheckpointError::Damaged(e.to_string()))?;
-    if let Some(difference) = first_difference(&rest.identity, identity) {
+    // Reading decimals may change the last bit of a number, so both sides have to be read.
+    let now: Value = serde_json::from_str(&identity.to_string())
+        .map_err(|e| CheckpointError::Damaged(e.to_string()))?;
+    if let Some(difference) = first_difference(&rest.identity, &now) {
         return Err(CheckpointError::OtherRecipe(difference));
     }
     let mut state = State::new(training, parameters);
@@ -84,9 +87,9 @@ pub fn from_bytes(
         .restore(&state.parameters, rest.optimizer_steps, |name, values| {
             let saved = tensors
                 .get(name)
-                .filter(|saved| saved.len() == values.len())
+                .filter(|saved| saved.values.len() == values.len())
                 .ok_or_else(|| format!("tensor {name} is missing"))?;
-            values.copy_from_slice(saved);
+            values.copy_from_slice(&saved.values);
             Ok(())
         })
         .map_err(CheckpointError::Damaged)?;

@@ -153,7 +153,8 @@ impl Run<'_> {
                 &mut gradients,
             )?;
             let mut flow = Flow::Continue;
-            if state.guard.accept(measured) {
+            let mut sound = state.guard.accept(measured);
+            if sound {
                 let progress = budget.progress(state.step, state.seconds);
                 let factor =
                     self.training.schedule.factor(progress) * state.guard.learning_rate_factor;
@@ -162,9 +163,11 @@ impl Run<'_> {
                     .step(&mut state.parameters, &gradients, factor);
                 state.step += 1;
                 state.seconds = pace.seconds();
-                if state.step.is_multiple_of(STEPS_BETWEEN_SNAPSHOTS)
-                    && state.parameters.is_finite()
-                {
+                // Of the last step no loss will be seen.
+                sound = state.parameters.is_finite();
+            }
+            if sound {
+                if state.step.is_multiple_of(STEPS_BETWEEN_SNAPSHOTS) {
                     good.clone_from(state);
                 }
             } else {

@@ -1,5 +1,17 @@
 //! All integration tests in one program, so that the library is linked once.
 
+mod cli;
+mod cli_errors;
+mod cli_fit;
+mod cli_places;
+mod devices;
+mod formulas;
+mod layers;
 mod metrics;
+mod models;
+mod numbers;
+mod optimizers;
 mod picture_files;
+mod program;
 mod signals;
+mod training;

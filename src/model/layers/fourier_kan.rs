@@ -140,6 +140,12 @@ impl Layer for FourierKan {
             ));
         }
         positive("input_scale", self.input_scale)?;
+        if self.input_scale > std::f32::consts::PI {
+            return Err(format!(
+                "input_scale is {}; it must be at most π, the whole period; at π itself opposite borders are tied together",
+                self.input_scale
+            ));
+        }
         positive("gain", self.gain)?;
         if !(self.smoothness.is_finite() && self.smoothness >= 0.0) {
             return Err(format!(

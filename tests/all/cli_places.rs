@@ -1,0 +1,141 @@
+//! Places that cannot be written and disks that are full: one clear sentence, and no file that is half there.
+
+use super::cli_errors::fails;
+use super::program::{Place, TINY};
+
+#[test]
+fn places_that_cannot_be_written() {
+    let place = Place::new();
+    place.fit("icon.png --model siren --out run");
+    place.write("file.txt", "kept");
+    let fit = |out: &str| format!("fit icon.png --model siren --out {out} {TINY}");
+    fails(&place, &fit("file.txt"), 1, &["cannot write file.txt"]);
+    fails(&place, &fit("file.txt/x"), 1, &["cannot write file.txt/x"]);
+    let compare = format!("compare icon.png --models siren --out file.txt/x {TINY}");
+    fails(&place, &compare, 1, &["cannot write file.txt/x"]);
+    if cfg!(target_os = "linux") {
+        fails(&place, &fit("/proc/x"), 1, &["cannot write /proc/x"]);
+    }
+    let upsample = |file: &str| format!("upsample run --device cpu -o {file}");
+    fails(
+        &place,
+        &upsample("file.txt/x.png"),
+        1,
+        &["cannot write file.txt/x.png"],
+    );
+    fails(
+        &place,
+        &upsample("no/such/x.png"),
+        1,
+        &["cannot write no/such/x.png"],
+    );
+    fails(
+        &place,
+        &upsample("x.xyz"),
+        1,
+        &["x.xyz does not name a picture format", ".png"],
+    );
+    fails(
+        &place,
+        &upsample("x"),
+        1,
+        &["x does not name a picture format"],
+    );
+    fails(
+        &place,
+        &upsample("x.exr"),
+        1,
+        &["OpenEXR cannot hold", "PNG"],
+    );
+    fails(
+        &place,
+        &format!("{} --bit-depth 16", upsample("x.jpg")),
+        1,
+        &["JPEG cannot hold", "PNG"],
+    );
+}
+
+/// A write error in the middle of a run: files may not grow beyond a few kilobytes.
+#[cfg(unix)]
+#[test]
+fn a_write_error_leaves_no_half_of_a_file() {
+    let place = Place::new();
+    place.fit("icon.png --model siren --out run");
+    place.write("kept.png", "kept");
+    // A shell counts in blocks of 512 or of 1024 bytes; the model has 10 kB. The trap turns the signal into an error of the write.
+    let limited = |line: &str| place.shell(&format!("trap '' XFSZ; ulimit -f 8; exec inr {line}"));
+    limited(&format!("fit icon.png --model siren --out new -q {TINY}"))
+        .failed(1, &["cannot write new/"]);
+    // A run that failed before its first checkpoint leaves nothing, so that it is not in the way of the next one.
+    assert!(place.names("").into_iter().all(|name| &*name != "new"));
+    place.fit("icon.png --model siren --out new");
+
+    let before = place.files("");
+    let upsample = "upsample run --device cpu --scale 4 --bit-depth 16 -q -o";
+    limited(&format!("{upsample} x.png")).failed(1, &["cannot write x.png"]);
+    limited(&format!("{upsample} kept.png --force")).failed(1, &["cannot write kept.png"]);
+    assert!(place.files("") == before);
+}
+
+/// A file system of 64 kB, taken away at the end.
+#[cfg(target_os = "linux")]
+struct SmallDisk(std::path::PathBuf);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    /// `None` where mounting is not permitted.
+    fn mount(folder: std::path::PathBuf) -> Option<Self> {
+        std::fs::create_dir(&folder).unwrap();
+        let output = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+            .arg(&folder)
+            .output();
+        let mounted = output.is_ok_and(|output| output.status.success());
+        mounted.then_some(Self(folder))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_no_half_of_a_file() {
+    let place = Place::new();
+    place.fit("icon.png --model siren --out run");
+    let Some(_disk) = SmallDisk::mount(place.path("disk")) else {
+        eprintln!("skipped: mounting a small file system is not permitted here");
+        return;
+    };
+    // 20,000 numbers of 4 bytes are more than the disk holds.
+    let line = "fit icon.png --model siren --params 20k --steps 3 --device cpu -q --out disk/run";
+    place
+        .run(line)
+        .failed(1, &["cannot write disk/run/", "No space left"]);
+    assert!(!place.path("disk/run/model.safetensors").exists());
+    place
+        .run("upsample run --device cpu --scale 8 --bit-depth 16 -q -o disk/x.png")
+        .failed(1, &["cannot write disk/x.png", "No space left"]);
+    assert!(!place.path("disk/x.png").exists());
+    place.write("disk/kept.png", "kept");
+    place
+        .run("upsample run --device cpu --scale 8 --bit-depth 16 -q -o disk/kept.png --force")
+        .failed(1, &["No space left"]);
+    assert_eq!(place.bytes("disk/kept.png"), b"kept");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_an_error_and_a_closed_one_is_not() {
+    let place = Place::new();
+    for line in ["models", "models --json", "completions bash", "devices"] {
+        place
+            .shell(&format!("inr {line} > /dev/full"))
+            .failed(1, &["cannot write to standard output"]);
+        place.shell(&format!("inr {line} | true")).done();
+    }
+}

@@ -1,0 +1,451 @@
+//! Every registered layer kind: shapes, counts, initial values, derivatives, and the tile form against the plain form.
+
+use burn::tensor::{Device, Tensor};
+use inr::engine::{Batch, BurnEngine, Engine, Loss, TiledEngine};
+use inr::model::layers::{FourierKan, Linear, Residual, SplineKan};
+use inr::model::{Hints, Layer, LayerConfig, Network};
+use rand::{SeedableRng, rngs::StdRng};
+use serde_json::json;
+
+use super::numbers::{
+    assert_close, layer_examples, matrix, matrix_shape, numbers, uniform, uniform_f32,
+};
+
+/// The number of trained numbers by the formula of the kind, and how its initial values are spread: one law a tensor.
+fn expectation(config: &LayerConfig, d_in: usize) -> (usize, Vec<Law>) {
+    let torch = 1.0 / (d_in as f64).sqrt();
+    // Sitzmann et al. 2020, section 3.2.
+    let siren = |omega_0: f32| (6.0 / d_in as f64).sqrt() / f64::from(omega_0);
+    match config {
+        LayerConfig::Linear(l) => (
+            d_in * l.width + l.width,
+            vec![
+                Law::Uniform(l.omega_0.map_or(torch, siren)),
+                Law::Uniform(torch),
+            ],
+        ),
+        LayerConfig::Sine(l) => {
+            let bound = if l.first {
+                1.0 / d_in as f64
+            } else {
+                siren(l.omega_0)
+            };
+            (
+                d_in * l.width + l.width,
+                vec![Law::Uniform(bound), Law::Uniform(torch)],
+            )
+        }
+        LayerConfig::Gabor(l) if l.first => (
+            d_in * l.width + l.width,
+            vec![Law::Uniform(torch * f64::from(l.weight_scale)); 2],
+        ),
+        // Complex: 2 numbers a weight, half as many inputs.
+        LayerConfig::Gabor(l) => (
+            2 * (d_in / 2 * l.width + l.width),
+            vec![Law::Uniform((2.0 / d_in as f64).sqrt() * f64::from(l.weight_scale)); 2],
+        ),
+        LayerConfig::FourierKan(l) => {
+            // gain k^-p / √(d_in Σ k^-2p), for the cosines, then for the sines.
+            let powers: Vec<f64> = (1..=l.frequencies)
+                .map(|k| (k as f64).powf(-f64::from(l.smoothness)))
+                .collect();
+            let energy: f64 = powers.iter().map(|p| p * p).sum();
+            let scale = f64::from(l.gain) / (d_in as f64 * energy).sqrt();
+            let deviations: Vec<f64> = powers.iter().map(|p| p * scale).collect();
+            (
+                2 * l.frequencies * d_in * l.width + l.width,
+                vec![Law::Normal(deviations.repeat(2)), Law::Zero],
+            )
+        }
+        LayerConfig::SplineKan(l) => {
+            // The mean of Σ B_m² over an interval is ∫ B² = 151/315.
+            let deviation = f64::from(l.noise_scale) / (d_in as f64 * 151.0 / 315.0).sqrt();
+            let bases = l.grid_size + 3;
+            let mut count = bases * d_in * l.width + l.width;
+            let mut laws = vec![Law::Normal(vec![deviation; bases]), Law::Zero];
+            match l.residual {
+                Residual::None => return (count, laws),
+                Residual::Sine => {
+                    laws[1] = Law::Uniform(torch);
+                    laws.push(Law::Uniform(siren(l.omega_0)));
+                }
+                Residual::Silu | Residual::Identity => laws.push(Law::Uniform(torch)),
+            }
+            count += d_in * l.width;
+            (count, laws)
+        }
+    }
+}
+
+/// How the numbers of a tensor are spread at the start.
+#[derive(Debug, Clone)]
+enum Law {
+    Zero,
+    /// U(-bound, bound)
+    Uniform(f64),
+    /// N(0, deviation²), one deviation for each slice along the first axis.
+    Normal(Vec<f64>),
+}
+
+impl Law {
+    /// Holds mean, variance and fourth moment to their values, within five standard errors.
+    fn check(&self, values: &[f32], context: &str) {
+        let n = values.len() as f64;
+        // Scaled to variance 1; fourth and eighth moment of that.
+        let (scaled, fourth, eighth): (Vec<f64>, f64, f64) = match self {
+            Self::Zero => return assert!(values.iter().all(|&v| v == 0.0), "{context}"),
+            Self::Uniform(bound) => {
+                let most = values.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+                assert!(f64::from(most) <= bound * (1.0 + 1e-6), "{context}: {most}");
+                let scale = 3.0_f64.sqrt() / bound;
+                (
+                    values.iter().map(|&v| f64::from(v) * scale).collect(),
+                    9.0 / 5.0,
+                    81.0 / 9.0,
+                )
+            }
+            Self::Normal(deviations) => {
+                let slice = values.len() / deviations.len();
+                let scaled = values
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &v)| f64::from(v) / deviations[i / slice])
+                    .collect();
+                (scaled, 3.0, 105.0)
+            }
+        };
+        let moment = |power: i32| scaled.iter().map(|v| v.powi(power)).sum::<f64>() / n;
+        for (power, expected, variance) in [
+            (1, 0.0, 1.0),
+            (2, 1.0, fourth - 1.0),
+            (4, fourth, eighth - fourth * fourth),
+        ] {
+            let (found, error) = (moment(power), (variance / n).sqrt());
+            assert!(
+                (found - expected).abs() < 5.0 * error,
+                "{context}: moment {power} is {found} instead of {expected} ± {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn counts_and_initial_values_follow_their_formulas() {
+    let mut examples = layer_examples();
+    let scaled = json!({"kind": "gabor", "width": 1, "first": true, "weight_scale": 0.15});
+    let scaled = serde_json::from_value(scaled).unwrap();
+    examples.push((scaled, 2, "scaled gabor".to_string()));
+    for (mut config, d_in, name) in examples {
+        // Wide, so that the statistics are sharp.
+        config.layer_mut().set_d_out(2000);
+        let layer = config.layer();
+        let (count, laws) = expectation(&config, d_in);
+        let specs = layer.parameters(d_in);
+        let found: usize = specs.iter().map(|s| s.count()).sum();
+        assert_eq!(found, count, "{name}");
+        let values = layer.initialize(d_in, &mut StdRng::seed_from_u64(5));
+        assert_eq!(
+            (values.len(), specs.len()),
+            (laws.len(), laws.len()),
+            "{name}"
+        );
+        for ((spec, values), law) in specs.iter().zip(&values).zip(&laws) {
+            assert_eq!(values.len(), spec.count(), "{name} {}", spec.name);
+            law.check(values, &format!("{name} {}", spec.name));
+        }
+        let again = layer.initialize(d_in, &mut StdRng::seed_from_u64(5));
+        assert_eq!(values, again, "{name}: the same seed gives the same bits");
+        let other = layer.initialize(d_in, &mut StdRng::seed_from_u64(6));
+        assert_ne!(values, other, "{name}: another seed gives other numbers");
+    }
+}
+
+/// Mean square of all outputs of a fresh layer at `[n, d_in]` inputs.
+fn mean_square_at_start(layer: &dyn Layer, d_in: usize, input: &[f64]) -> f64 {
+    let device = Device::flex();
+    let parameters: Vec<Tensor<2>> = layer
+        .initialize(d_in, &mut StdRng::seed_from_u64(9))
+        .iter()
+        .zip(layer.parameters(d_in))
+        .map(|(values, spec)| {
+            let values: Vec<f64> = values.iter().map(|&v| v.into()).collect();
+            matrix(&values, matrix_shape(&spec), &device)
+        })
+        .collect();
+    let input = matrix(input, [input.len() / d_in, d_in], &device);
+    let output = numbers(layer.forward(&parameters, input));
+    output.iter().map(|y| y * y).sum::<f64>() / output.len() as f64
+}
+
+/// cos² + sin² = 1 makes the variance of a Fourier layer gain² at every single x. Σ B_m(x)² of a spline depends on x and has the
+/// mean 151/315, so its variance is noise_scale² on average. The relative error of a variance from n normal numbers is √(2/n).
+#[test]
+fn outputs_start_with_the_promised_deviation() {
+    let width = 4000;
+    let fourier = FourierKan {
+        width,
+        frequencies: 20,
+        input_scale: 2.5,
+        smoothness: 0.7,
+        gain: 0.3,
+        cap_at_nyquist: false,
+    };
+    let error = (2.0 / width as f64).sqrt();
+    for x in [-1.0, -0.31, 0.0, 0.5, 1.0] {
+        let ratio = mean_square_at_start(&fourier, 2, &[x, 0.4 * x]) / 0.09;
+        assert!((ratio - 1.0).abs() < 5.0 * error, "at {x}: {ratio}");
+    }
+    let spline = SplineKan {
+        width,
+        grid_size: 6,
+        range: 0.7,
+        residual: Residual::None,
+        omega_0: 30.0,
+        noise_scale: 0.2,
+    };
+    // 16 midpoints in each of the 6 intervals.
+    let grid: Vec<f64> = (0..96)
+        .map(|i| 0.7 * ((2 * i + 1) as f64 / 96.0 - 1.0))
+        .collect();
+    let ratio = mean_square_at_start(&spline, 1, &grid) / 0.04;
+    assert!((ratio - 1.0).abs() < 5.0 * error, "spline: {ratio}");
+}
+
+/// A layer at a point in the space of its parameters and inputs, in f64 on the CPU.
+struct Point<'a> {
+    layer: &'a dyn Layer,
+    /// Shape and values of every parameter tensor, and of the input as the last.
+    tensors: Vec<([usize; 2], Vec<f64>)>,
+    /// Two directions of the input.
+    directions: [Vec<f64>; 2],
+}
+
+/// Rows of the inputs of a [`Point`].
+const ROWS: usize = 12;
+
+impl<'a> Point<'a> {
+    fn new(layer: &'a dyn Layer, d_in: usize) -> Self {
+        let initial = layer.initialize(d_in, &mut StdRng::seed_from_u64(1));
+        let mut tensors: Vec<_> = layer
+            .parameters(d_in)
+            .iter()
+            .zip(initial)
+            .map(|(spec, values)| {
+                // Moved, so that nothing is zero.
+                let moves = uniform(2, values.len(), -0.02, 0.02);
+                let values = values.iter().zip(moves).map(|(&v, m)| f64::from(v) + m);
+                (matrix_shape(spec), values.collect())
+            })
+            .collect();
+        // Within the knots of splines and without.
+        tensors.push(([ROWS, d_in], uniform(3, ROWS * d_in, -1.7, 1.7)));
+        Self {
+            layer,
+            tensors,
+            directions: [4, 5].map(|seed| uniform(seed, ROWS * d_in, -1.0, 1.0)),
+        }
+    }
+
+    fn leaves(&self, device: &Device) -> Vec<Tensor<2>> {
+        self.tensors
+            .iter()
+            .map(|(shape, values)| matrix(values, *shape, device))
+            .collect()
+    }
+
+    /// Value and both tangents.
+    fn evaluate(&self, leaves: &[Tensor<2>]) -> [Tensor<2>; 3] {
+        let (input, parameters) = leaves.split_last().unwrap();
+        let tangents = self
+            .directions
+            .each_ref()
+            .map(|d| matrix(d, input.dims(), &input.device()));
+        let (with_tangents, tangents) =
+            self.layer
+                .forward_with_tangents(parameters, input.clone(), tangents.to_vec());
+        let value = self.layer.forward(parameters, input.clone());
+        assert_eq!(tangents.len(), 2);
+        assert_eq!(numbers(with_tangents), numbers(value.clone()));
+        let [first, second] = tangents.try_into().unwrap();
+        [value, first, second]
+    }
+
+    /// Σ w y, Σ w dy_1 or Σ w dy_2 with fixed random w; `which` selects.
+    fn objective(&self, leaves: &[Tensor<2>], which: usize) -> Tensor<1> {
+        let result = self.evaluate(leaves)[which].clone();
+        let [rows, columns] = result.dims();
+        assert_eq!([rows, columns], [ROWS, self.layer.d_out()]);
+        let weights = uniform(6, rows * columns, -1.0, 1.0);
+        (matrix(&weights, [rows, columns], &result.device()) * result).sum()
+    }
+
+    /// Derivatives of the objective by reverse mode, one vector a tensor.
+    fn reverse(&self, which: usize) -> Vec<Vec<f64>> {
+        let device = Device::flex().autodiff();
+        let leaves: Vec<_> = self
+            .leaves(&device)
+            .into_iter()
+            .map(Tensor::require_grad)
+            .collect();
+        let tape = self.objective(&leaves, which).backward();
+        leaves
+            .iter()
+            .zip(&self.tensors)
+            .map(|(leaf, (_, values))| match leaf.grad(&tape) {
+                Some(gradient) => numbers(gradient),
+                None => vec![0.0; values.len()],
+            })
+            .collect()
+    }
+
+    /// The same by central differences (f(p + h) − f(p − h)) / 2h.
+    fn differences(&mut self, which: usize) -> Vec<Vec<f64>> {
+        let device = Device::flex();
+        let mut gradients = Vec::new();
+        for tensor in 0..self.tensors.len() {
+            let mut gradient = Vec::new();
+            for place in 0..self.tensors[tensor].1.len() {
+                let before = self.tensors[tensor].1[place];
+                let [up, down] = [STEP, -STEP].map(|step| {
+                    self.tensors[tensor].1[place] = before + step;
+                    numbers(self.objective(&self.leaves(&device), which))[0]
+                });
+                self.tensors[tensor].1[place] = before;
+                gradient.push((up - down) / (2.0 * STEP));
+            }
+            gradients.push(gradient);
+        }
+        gradients
+    }
+}
+
+/// Of central differences: the error is h² f'''/6, and 1e-16 / h from rounding.
+const STEP: f64 = 1e-6;
+
+#[test]
+fn reverse_mode_agrees_with_central_differences() {
+    for (config, d_in, name) in layer_examples() {
+        let mut point = Point::new(config.layer(), d_in);
+        // A loss on a tangent is differentiated in reverse mode too.
+        for (which, what) in ["value", "tangent"].into_iter().enumerate() {
+            let (reverse, differences) = (point.reverse(which), point.differences(which));
+            for (tensor, (found, expected)) in reverse.iter().zip(&differences).enumerate() {
+                let context = format!("{name}, gradient of the {what}, tensor {tensor}");
+                assert_close(found, expected, 2e-6, &context);
+            }
+        }
+    }
+}
+
+/// dy = (y(x + h dx) − y(x − h dx)) / 2h, and Σ w dy = ∇ₓ(Σ w y) · dx.
+#[test]
+fn tangents_agree_with_differences_and_with_reverse_mode() {
+    let device = Device::flex();
+    for (config, d_in, name) in layer_examples() {
+        let mut point = Point::new(config.layer(), d_in);
+        let tangents = point.evaluate(&point.leaves(&device));
+        let gradient = point.reverse(0).pop().unwrap();
+        for which in [1, 2] {
+            let direction = point.directions[which - 1].clone();
+            let input = point.tensors.last().unwrap().1.clone();
+            let [up, down] = [STEP, -STEP].map(|step| {
+                let moved = input.iter().zip(&direction).map(|(x, d)| x + step * d);
+                point.tensors.last_mut().unwrap().1 = moved.collect();
+                numbers(point.evaluate(&point.leaves(&device))[0].clone())
+            });
+            point.tensors.last_mut().unwrap().1 = input;
+            let expected: Vec<f64> = up
+                .iter()
+                .zip(&down)
+                .map(|(u, d)| (u - d) / (2.0 * STEP))
+                .collect();
+            assert_close(&numbers(tangents[which].clone()), &expected, 2e-6, &name);
+
+            let found = numbers(point.objective(&point.leaves(&device), which))[0];
+            let terms: Vec<f64> = gradient
+                .iter()
+                .zip(&direction)
+                .map(|(g, d)| g * d)
+                .collect();
+            let scale: f64 = terms.iter().map(|t| t.abs()).sum();
+            let expected: f64 = terms.iter().sum();
+            // burn's sigmoid has the precision of f32 in f64 too.
+            assert!(
+                (found - expected).abs() <= 1e-7 * scale,
+                "{name}: {found} instead of {expected}"
+            );
+        }
+    }
+}
+
+/// The layer alone, before a linear layer, and between two layers, so that the gradient of its input is needed.
+fn networks_around(config: &LayerConfig, d_in: usize) -> Vec<Network> {
+    let linear = |width| {
+        LayerConfig::Linear(Linear {
+            width,
+            omega_0: None,
+        })
+    };
+    let lists = [
+        vec![config.clone()],
+        vec![config.clone(), linear(2)],
+        vec![linear(d_in), config.clone(), linear(3)],
+    ];
+    lists
+        .into_iter()
+        .map(|layers| {
+            let d_out = layers.last().unwrap().layer().d_out();
+            Network::new(layers, d_in, d_out, &Hints::default()).unwrap()
+        })
+        .collect()
+}
+
+/// A batch of random coordinates and targets.
+pub fn random_batch(network: &Network, rows: usize) -> Batch {
+    Batch {
+        coordinates: uniform_f32(21, rows * network.d_in(), -1.0, 1.0),
+        targets: uniform_f32(22, rows * network.d_out(), -1.0, 1.0),
+    }
+}
+
+#[test]
+fn the_tile_form_agrees_with_the_plain_form() {
+    let mut plain = BurnEngine::new(Device::flex());
+    for (config, d_in, name) in layer_examples() {
+        for network in networks_around(&config, d_in) {
+            let mut tiled = TiledEngine::default();
+            let parameters = network.initialize(3);
+            let mut gradients = [parameters.zeros_like(), parameters.zeros_like()];
+            // None is a multiple of a tile; 5000 rows are more than one part. Falling, then rising: buffers are used again.
+            for rows in [1000, 7, 1, 5000] {
+                let batch = random_batch(&network, rows);
+                let context = format!("{name} in {} layers, {rows} rows", network.layers().len());
+                let mut values = [(); 2].map(|()| vec![f32::NAN; batch.targets.len()]);
+                let [found, expected] = &mut values;
+                tiled
+                    .evaluate(&network, &parameters, &batch.coordinates, found)
+                    .unwrap();
+                plain
+                    .evaluate(&network, &parameters, &batch.coordinates, expected)
+                    .unwrap();
+                assert_close(found, expected, 1e-4, &context);
+                for loss in [Loss::Mse, Loss::L1] {
+                    let [found, expected] = &mut gradients;
+                    let a = tiled
+                        .loss_and_gradients(&network, &parameters, &batch, loss, found)
+                        .unwrap();
+                    let b = plain
+                        .loss_and_gradients(&network, &parameters, &batch, loss, expected)
+                        .unwrap();
+                    assert_close(&[a.loss], &[b.loss], 1e-4, &context);
+                    let [a, b] = [a, b].map(|m| [m.mean_squared_error]);
+                    assert_close(&a, &b, 1e-4, &context);
+                    for (found, expected) in found.tensors.iter().zip(&expected.tensors) {
+                        let context = format!("{context}, {loss:?} by {}", found.name);
+                        assert_close(&found.values, &expected.values, 1e-4, &context);
+                    }
+                }
+            }
+        }
+    }
+}
