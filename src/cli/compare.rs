@@ -29,8 +29,8 @@ Examples:
   inr compare assets/harbour.png --models fourier-kan,siren --params 50k --time 30s --out out/30s
   inr compare assets/harbour.png --models siren,wire --steps 200 --json --out out/siren-wire
 
-A Markdown table is printed. The folder out/<name>-compare gets compare.json and a folder for each model
-with its reconstruction, error picture, report and model file.")]
+A Markdown table is printed. The folder out/<name>-compare gets compare.json and a folder for each
+model with its reconstruction, error picture, report and model file.")]
 pub(super) struct Compare {
     /// The picture
     input: PathBuf,
@@ -107,6 +107,7 @@ impl Compare {
             seed: runs.first().map_or(0, |r| r.recipe.training.seed),
             models: Vec::new(),
         };
+        let mut failures = Vec::new();
         let mut interrupted = false;
         let mut target_missed = false;
         for ((resolved, folder), model) in runs.iter().zip(&folders).zip(&self.models) {
@@ -119,7 +120,15 @@ impl Compare {
                 folder,
                 resume: false,
             };
-            let run = session.fit()?;
+            let run = match session.fit() {
+                Ok(run) => run,
+                // One model that cannot be trained is no reason to lose the others.
+                Err(CliError::Train(error)) => {
+                    failures.push(format!("{model}: {error}"));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             talk.say(&format!("{model}: {}", metrics_sentence(&run)));
             interrupted = run.training.stopped_by == StoppedBy::Interrupt;
             target_missed |= resolved
@@ -148,6 +157,9 @@ impl Compare {
             print(&to_json(&report))?;
         } else {
             print(&report.table())?;
+        }
+        if !failures.is_empty() && !interrupted {
+            return Err(CliError::Failed(failures.join("; ")));
         }
         Ok(match (interrupted, target_missed) {
             (true, _) => Outcome::Interrupted,

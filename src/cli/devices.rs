@@ -9,6 +9,10 @@ use crate::report::to_json;
 
 /// List the devices and say which one auto takes
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  inr devices
+  inr devices --json")]
 pub(super) struct Devices {
     /// Print JSON
     #[arg(long)]

@@ -69,6 +69,8 @@ impl Fit {
                 layer.kind, layer.d_in, layer.d_out, layer.parameters
             ));
         }
+        let recipe = toml::to_string_pretty(&resolved.recipe).expect("a recipe is plain data");
+        talk.detail(&recipe);
         interrupt::listen();
         let session = Session {
             talk: &talk,
@@ -82,9 +84,10 @@ impl Fit {
         let report = session.fit()?;
 
         talk.say(&format!(
-            "{} after {} steps in {}; {} is {:.1} kB",
+            "{} after {} step{} in {}; {} is {:.1} kB",
             metrics_sentence(&report),
             format_count(report.training.steps),
+            if report.training.steps == 1 { "" } else { "s" },
             format_duration(report.training.seconds),
             folder::MODEL,
             report.model.bytes as f64 / 1e3

@@ -54,7 +54,7 @@ pub(super) struct TalkFlags {
     /// Say nothing but errors
     #[arg(short, long, help_heading = "Device and output")]
     pub quiet: bool,
-    /// Say more: the layers, the recipe, every point of the curve
+    /// Say more, for instance the layers, the recipe and every point of the curve
     #[arg(
         short,
         long,

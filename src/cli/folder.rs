@@ -114,6 +114,11 @@ impl Folder {
         }
     }
 
+    /// Removes all files of an earlier run.
+    pub fn clear(&self) -> Result<(), FolderError> {
+        NAMES.iter().try_for_each(|name| self.remove(name))
+    }
+
     /// Removes a file of an earlier run, if it is there.
     pub fn remove(&self, name: &str) -> Result<(), FolderError> {
         let path = self.file(name);

@@ -10,6 +10,10 @@ use crate::report::to_json;
 
 /// List the networks and the layer kinds
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  inr models
+  inr models --json")]
 pub(super) struct Models {
     /// Print JSON
     #[arg(long)]

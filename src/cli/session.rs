@@ -137,14 +137,7 @@ impl Session<'_> {
             self.talk.say(&format!("resuming at step {}", state.step));
             return Ok(state);
         }
-        for file in [
-            folder::METRICS,
-            folder::CHECKPOINT,
-            folder::REPORT,
-            folder::MODEL,
-        ] {
-            self.folder.remove(file)?;
-        }
+        self.folder.clear()?;
         Ok(State::new(training, parameters))
     }
 
@@ -170,7 +163,7 @@ impl Session<'_> {
         state: &mut State,
     ) -> Result<StoppedBy, CliError> {
         let identity = self.identity(training, layout);
-        let mut lines: String = state.curve.iter().map(metrics_line).collect();
+        let mut points = state.curve.clone();
         let mut failure: Option<FolderError> = None;
         let mut listener = |event: Event| {
             let written = match event {
@@ -186,7 +179,8 @@ impl Session<'_> {
                         point.loss,
                         point.running_psnr_db
                     ));
-                    lines += &metrics_line(&point);
+                    points.push(point);
+                    let lines: String = points.iter().map(metrics_line).collect();
                     self.folder.write(folder::METRICS, lines.as_bytes())
                 }
                 Event::Restored {
@@ -197,6 +191,7 @@ impl Session<'_> {
                     self.talk.say(&format!(
                         "{name}: the loss exploded at step {step}; back to step {back_to} with learning rates × {learning_rate_factor}"
                     ));
+                    points.retain(|point| point.step <= back_to);
                     Ok(())
                 }
                 Event::Checkpoint(state) => self

@@ -98,6 +98,7 @@ fn format_rate(samples_per_second: f64) -> String {
 pub(super) fn format_duration(seconds: f64) -> String {
     let duration = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
     match duration.as_secs() {
+        s if s < 10 => format!("{seconds:.1}s"),
         s if s < 60 => format!("{s}s"),
         s if s < 3600 => format!("{}m{:02}s", s / 60, s % 60),
         s if s < 360_000 => format!("{}h{:02}m", s / 3600, s / 60 % 60),

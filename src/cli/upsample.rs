@@ -24,8 +24,8 @@ Examples:
   inr upsample out/harbour-fourier-kan --size 1920x1080 -o wide.png
   inr upsample out/harbour-fourier-kan --crop 100,80,64,64 --scale 16 --bit-depth 16 -o detail.png
 
-The file goes into the run's folder unless -o is given; its path is printed. A smaller size is averaged over
-each pixel, so that it does not alias.")]
+The file goes into the run's folder unless -o is given; its path is printed. A smaller size is
+averaged over each pixel, so that it does not alias.")]
 pub(super) struct Upsample {
     /// The folder of a run, or a model file
     model: PathBuf,
@@ -67,8 +67,11 @@ impl Upsample {
         let target = request.resolve(&layout)?;
         let path = self.output.clone().unwrap_or_else(|| {
             let folder = model_path(&self.model);
+            let part = self
+                .crop
+                .map_or(String::new(), |[x, y, ..]| format!("-at-{x},{y}"));
             let name = format!(
-                "upsampled-{}.{}",
+                "upsampled-{}{part}.{}",
                 target.size_name(),
                 target.lossless_extension()
             );

@@ -143,6 +143,10 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         None => Network::new(layers, d_in, d_out, &signal.hints)?,
     };
     recipe.model.layers = network.layers().to_vec();
+    if let Some(last) = recipe.model.layers.last_mut() {
+        // Left to the signal, so that the recipe also fits a picture with other channels.
+        last.layer_mut().set_d_out(0);
+    }
     // The widths are resolved now; a budget beside them would size them again.
     recipe.model.parameters = None;
     recipe.training.batch_size = recipe.training.batch_size.min(signal.samples);

@@ -141,7 +141,9 @@ impl Chosen {
 
 /// All graphics adapters, in the order of their numbers.
 pub fn adapters() -> Vec<Adapter> {
-    gpu::adapters()
+    // Asking the drivers takes a moment and some of them talk, so it is done once.
+    static ADAPTERS: std::sync::OnceLock<Vec<Adapter>> = std::sync::OnceLock::new();
+    ADAPTERS.get_or_init(gpu::adapters).clone()
 }
 
 /// Chooses and opens a device.

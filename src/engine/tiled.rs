@@ -12,8 +12,11 @@ use super::{Batch, Engine, EngineError, Loss, Measured};
 use crate::kernels::elementwise::{axpy, l1, mse};
 use crate::model::{Network, Parameters, TileBackward, TileForward};
 
-/// Rows of a part: enough that adding its gradients up is little beside computing them, few enough for many threads.
+/// Fewest rows of a part: enough that adding its gradients up is little beside computing them, few enough for many threads.
 const ROWS_OF_A_PART: usize = 1024;
+
+/// Most parts of a batch, each of which holds a copy of all gradients.
+const MOST_PARTS: usize = 64;
 
 /// Bytes of activations and tape in a tile, about the second-level cache of one core; beyond it time goes to memory traffic.
 const BYTES_OF_A_TILE: usize = 1 << 20;
@@ -205,15 +208,17 @@ impl Engine for TiledEngine {
         gradients: &mut Parameters,
     ) -> Result<Measured, EngineError> {
         let (d_in, d_out) = (network.d_in(), network.d_out());
-        let parts = batch.targets.len().div_ceil(ROWS_OF_A_PART * d_out);
+        let rows = batch.targets.len() / d_out;
+        let part_rows = rows.div_ceil(MOST_PARTS).max(ROWS_OF_A_PART);
+        let parts = rows.div_ceil(part_rows);
         self.fit(network, parameters, parts);
         let plan = self.plan.as_ref().expect("fit made a plan");
         let workspaces = &self.workspaces;
         let scale = 1.0 / batch.targets.len() as f32;
         let sums = &self.parts[..parts];
         sums.par_iter()
-            .zip(batch.coordinates.par_chunks(ROWS_OF_A_PART * d_in))
-            .zip(batch.targets.par_chunks(ROWS_OF_A_PART * d_out))
+            .zip(batch.coordinates.par_chunks(part_rows * d_in))
+            .zip(batch.targets.par_chunks(part_rows * d_out))
             .for_each(|((part, coordinates), targets)| {
                 let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
                 let mut workspace = workspace(workspaces);

@@ -100,23 +100,38 @@ pub fn from_bytes(
     Ok(state)
 }
 
-/// The first field, with both values, in which two JSON values differ.
+/// The path of the first field in which two JSON values differ, with both values where they are short.
 fn first_difference(saved: &Value, now: &Value) -> Option<String> {
+    let within = |key: &str, saved: &Value, now: &Value| {
+        first_difference(saved, now).map(|rest| match rest.strip_prefix(' ') {
+            Some(rest) => format!("{key} {rest}"),
+            None => format!("{key}.{rest}"),
+        })
+    };
     match (saved, now) {
         (Value::Object(a), Value::Object(b)) => {
             let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
-            keys.into_iter().find_map(|key| {
-                let (left, right) = (
-                    a.get(key).unwrap_or(&Value::Null),
-                    b.get(key).unwrap_or(&Value::Null),
-                );
-                first_difference(left, right).map(|d| match d.strip_prefix(' ') {
-                    Some(rest) => format!("{key} {rest}"),
-                    None => format!("{key}.{d}"),
-                })
+            let field = |object: &serde_json::Map<_, _>, key: &String| {
+                object.get(key).cloned().unwrap_or(Value::Null)
+            };
+            keys.into_iter()
+                .find_map(|key| within(key, &field(a, key), &field(b, key)))
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
+            .iter()
+            .zip(b)
+            .enumerate()
+            .find_map(|(index, (a, b))| within(&index.to_string(), a, b)),
+        _ if saved == now => None,
+        _ => {
+            let (saved, now) = (saved.to_string(), now.to_string());
+            // A list of layers is no sentence.
+            let short = saved.len().max(now.len()) <= 40;
+            Some(if short {
+                format!(" was {saved} and is now {now}")
+            } else {
+                " differs".into()
             })
         }
-        _ if saved == now => None,
-        _ => Some(format!(" was {saved} and is now {now}")),
     }
 }

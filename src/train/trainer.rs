@@ -139,7 +139,7 @@ impl Run<'_> {
 
         loop {
             if let Some(reason) = budget.reached(state.step, state.seconds) {
-                listener(Event::Checkpoint(state));
+                finish(state, listener);
                 return Ok(reason);
             }
             sampler.batch(state.step, &mut indices);
@@ -155,6 +155,10 @@ impl Run<'_> {
             let mut flow = Flow::Continue;
             let mut sound = state.guard.accept(measured);
             if sound {
+                if state.step.is_multiple_of(STEPS_BETWEEN_SNAPSHOTS) {
+                    // Now that its loss is seen to be sound, and not right after the step that led here.
+                    good.clone_from(state);
+                }
                 let progress = budget.progress(state.step, state.seconds);
                 let factor =
                     self.training.schedule.factor(progress) * state.guard.learning_rate_factor;
@@ -166,11 +170,7 @@ impl Run<'_> {
                 // Of the last step no loss will be seen.
                 sound = state.parameters.is_finite();
             }
-            if sound {
-                if state.step.is_multiple_of(STEPS_BETWEEN_SNAPSHOTS) {
-                    good.clone_from(state);
-                }
-            } else {
+            if !sound {
                 let guard = state.guard.restored(&good.guard);
                 if guard.restorations > MOST_RESTORATIONS {
                     state.clone_from(&good);
@@ -180,6 +180,7 @@ impl Run<'_> {
                 good.guard = guard;
                 good.seconds = pace.seconds();
                 state.clone_from(&good);
+                pace.go_back(&budget, state);
                 flow = listener(Event::Restored {
                     step,
                     back_to: state.step,
@@ -190,18 +191,37 @@ impl Run<'_> {
                 flow = pace.tell(&budget, batch_size, state, listener);
             }
             if flow == Flow::Stop {
-                listener(Event::Checkpoint(state));
+                finish(state, listener);
                 return Ok(StoppedBy::Interrupt);
             }
             if let Some(target) = &mut target
                 && target.may_be_reached(state)
                 && target.is_reached(state, measure_psnr_db(engine, &state.parameters)?)
             {
-                listener(Event::Checkpoint(state));
+                finish(state, listener);
                 return Ok(StoppedBy::Target);
             }
         }
     }
+}
+
+/// Ends the curve with where the run is, and offers its state for a last checkpoint.
+fn finish(state: &mut State, listener: &mut dyn FnMut(Event) -> Flow) {
+    let point = state.point();
+    if state
+        .curve
+        .last()
+        .is_none_or(|last| last.step != point.step)
+    {
+        state.curve.push(point);
+        listener(Event::Evaluated(point));
+    }
+    listener(Event::Checkpoint(state));
+}
+
+/// The share of the budget at the last point of the curve that a run in `state` would have passed.
+fn last_point(budget: &Budget, state: &State) -> f64 {
+    (budget.progress(state.step, state.seconds) * CURVE_POINTS).floor() / CURVE_POINTS
 }
 
 /// The clock of a run: when to tell what.
@@ -220,10 +240,14 @@ impl Pace {
             start: Instant::now(),
             before: state.seconds,
             first_step: state.step,
-            next_point: (budget.progress(state.step, state.seconds) * CURVE_POINTS).floor()
-                / CURVE_POINTS,
+            next_point: last_point(budget, state),
             next_checkpoint: state.seconds + SECONDS_BETWEEN_CHECKPOINTS,
         }
+    }
+
+    /// Follows the run back to an earlier state.
+    fn go_back(&mut self, budget: &Budget, state: &State) {
+        self.next_point = last_point(budget, state);
     }
 
     fn seconds(&self) -> f64 {
@@ -240,7 +264,7 @@ impl Pace {
         let point = state.point();
         let fraction = budget.progress(state.step, state.seconds);
         if fraction >= self.next_point + 1.0 / CURVE_POINTS {
-            self.next_point = (fraction * CURVE_POINTS).floor() / CURVE_POINTS;
+            self.next_point = last_point(budget, state);
             state.curve.push(point);
             if listener(Event::Evaluated(point)) == Flow::Stop {
                 return Flow::Stop;

@@ -390,7 +390,7 @@ fn every_example_of_the_help_runs() {
         for example in examples {
             // A line that was wrapped would not run when it is copied.
             assert!(
-                example.starts_with(&format!("  inr {command} ")),
+                example.starts_with(&format!("  inr {command}")),
                 "{example}"
             );
             let short = match command.as_str() {

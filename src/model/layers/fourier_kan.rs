@@ -18,7 +18,7 @@ use super::super::init;
 use super::super::layer::{Hints, Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::ParameterSpec;
 use super::trigonometry::reduce_phase;
-use super::{affine, has_width, positive};
+use super::{affine, has_width, is_open, positive};
 use crate::kernels::fourier::{features, features_backward};
 
 /// A Fourier series on every edge and a bias.
@@ -26,12 +26,12 @@ use crate::kernels::fourier::{features, features_backward};
 #[serde(deny_unknown_fields)]
 pub struct FourierKan {
     /// Number of outputs.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_open")]
     pub width: usize,
-    /// K, the number of frequencies; 0 derives it from the spectrum of the signal, within its Nyquist limit.
+    /// K, the number of frequencies; 0 derives it from the spectrum of the signal, within the Nyquist limit of its longest axis.
     #[serde(default)]
     pub frequencies: usize,
-    /// s, the factor on the input, below π.
+    /// s, the factor on the input, at most π.
     #[serde(default = "default_input_scale")]
     pub input_scale: f32,
     /// p, how fast the initial coefficients fall with the frequency.
@@ -40,7 +40,7 @@ pub struct FourierKan {
     /// Standard deviation of the outputs at the start.
     #[serde(default = "default_gain")]
     pub gain: f32,
-    /// Whether frequencies above the signal's Nyquist limit are left out.
+    /// Whether frequencies above the Nyquist limit of the signal's longest axis are left out.
     #[serde(default = "default_cap")]
     pub cap_at_nyquist: bool,
 }

@@ -16,7 +16,7 @@ use super::super::init;
 use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::ParameterSpec;
 use super::trigonometry::reduce_phase;
-use super::{affine, has_width, positive};
+use super::{affine, has_width, is_open, positive};
 use crate::kernels::elementwise::{add_bias_rows, sum_rows};
 use crate::kernels::gabor::{GaborTape, gabor, gabor_backward};
 use crate::kernels::matmul::{MatrixMut, MatrixRef, matmul};
@@ -26,7 +26,7 @@ use crate::kernels::matmul::{MatrixMut, MatrixRef, matmul};
 #[serde(deny_unknown_fields)]
 pub struct Gabor {
     /// Number of complex outputs; the layer has twice as many real outputs.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_open")]
     pub width: usize,
     /// ω₀, the frequency of the wavelet.
     #[serde(default = "default_omega_0")]

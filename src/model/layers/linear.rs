@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::super::init;
 use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::ParameterSpec;
-use super::{affine, has_width, positive};
+use super::{affine, has_width, is_open, positive};
 
 /// A matrix and a bias.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
     /// Number of outputs; the last layer of a network may leave it out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_open")]
     pub width: usize,
     /// When given, weights start in U(±√(6/d_in)/omega_0) (Sitzmann et al. 2020, §3.2); else in U(±1/√d_in) as in PyTorch.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -25,6 +25,11 @@ fn positive(field: &str, value: f32) -> Result<(), String> {
     }
 }
 
+/// Whether a width is left to the signal; such a width is not written to files.
+fn is_open(width: &usize) -> bool {
+    *width == 0
+}
+
 /// An error text when the layer would have no outputs.
 fn has_width(width: usize) -> Result<(), String> {
     match width {

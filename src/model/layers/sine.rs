@@ -12,16 +12,16 @@ use super::super::init;
 use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::ParameterSpec;
 use super::trigonometry::reduce_phase;
-use super::{affine, has_width, positive};
+use super::{affine, has_width, is_open, positive};
 use crate::kernels::elementwise::multiply_in_place;
-use crate::kernels::trigonometry::sine_forward;
+use crate::kernels::trigonometry::{sin, sine_forward};
 
 /// A matrix, a bias and a sine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sine {
     /// Number of outputs.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_open")]
     pub width: usize,
     /// ω₀, the factor inside the sine.
     #[serde(default = "default_omega_0")]
@@ -121,7 +121,14 @@ impl Layer for Sine {
             &tile.parameters[1].values,
             tile.output,
         );
-        sine_forward(tile.output, self.omega_0, tile.tape);
+        if tile.keep {
+            sine_forward(tile.output, self.omega_0, tile.tape);
+        } else {
+            for (phase, z) in tile.tape.iter_mut().zip(&*tile.output) {
+                *phase = self.omega_0 * z;
+            }
+            sin(tile.tape, tile.output);
+        }
     }
 
     fn backward_tile(&self, _d_in: usize, tile: TileBackward) {

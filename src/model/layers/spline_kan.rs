@@ -18,7 +18,7 @@ use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::ParameterSpec;
 use super::fourier_kan::constant_row;
 use super::trigonometry::reduce_phase;
-use super::{affine, has_width, positive};
+use super::{affine, has_width, is_open, positive};
 use crate::kernels::activation::silu_with_derivative;
 use crate::kernels::elementwise::{add_bias_rows, multiply_in_place};
 use crate::kernels::spline::{expand, expand_backward};
@@ -45,7 +45,7 @@ pub enum Residual {
 #[serde(deny_unknown_fields)]
 pub struct SplineKan {
     /// Number of outputs; the last layer of a network may leave it out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_open")]
     pub width: usize,
     /// G, the number of knot intervals.
     #[serde(default = "default_grid_size")]
