@@ -16,7 +16,7 @@ pub fn parse_count(text: &str) -> Result<usize, String> {
         )
     };
     let value = number.parse::<f64>().map_err(|_| wrong())? * factor;
-    if value >= 1.0 && value <= 1e12 && (value - value.round()).abs() < 1e-6 {
+    if (1.0..=1e12).contains(&value) && (value - value.round()).abs() < 1e-6 {
         Ok(value.round() as usize)
     } else {
         Err(wrong())
