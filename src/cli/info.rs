@@ -32,7 +32,7 @@ impl Info {
         let bits = bytes as f64 * 8.0 / layout.samples() as f64;
         if self.json {
             let value = json!({
-                "file": path,
+                "file": path.display().to_string(),
                 "bytes": bytes,
                 "bits_per_sample": bits,
                 "name": model.header.name,

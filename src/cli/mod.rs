@@ -117,10 +117,16 @@ pub fn main() -> ExitCode {
         Ok(Outcome::TargetNotReached) => ExitCode::from(3),
         Ok(Outcome::Interrupted) => ExitCode::from(130),
         Err(error) => {
-            eprintln!("error: {error}");
+            print_error(&format!("error: {error}"));
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Writes a line to standard error; a reader that went away is no error, and there would be nobody to tell.
+fn print_error(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Writes `text` to standard output; a reader that went away is no error.

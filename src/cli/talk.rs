@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::flags::TalkFlags;
+use super::print_error;
 use crate::report::format_count;
 use crate::train::Progress;
 
@@ -38,7 +39,7 @@ impl Talk {
     /// A line for people.
     pub fn say(&self, text: &str) {
         if !self.flags.quiet {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| print_error(text));
         }
     }
 

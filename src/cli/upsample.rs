@@ -107,7 +107,7 @@ impl Upsample {
         write_file(&path, &rendering.encode(&path)?, self.force)?;
         if self.talk.json {
             print(&to_json(
-                &serde_json::json!({ "file": path, "layout": rendering.layout() }),
+                &serde_json::json!({ "file": path.display().to_string(), "layout": rendering.layout() }),
             ))?;
         } else {
             print(&format!("{}\n", path.display()))?;

@@ -142,6 +142,7 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         Some(budget) => size_to_budget(&layers, d_in, d_out, &signal.hints, budget)?,
         None => Network::new(layers, d_in, d_out, &signal.hints)?,
     };
+    network.check_size()?;
     recipe.model.layers = network.layers().to_vec();
     if let Some(last) = recipe.model.layers.last_mut() {
         // Left to the signal, so that the recipe also fits a picture with other channels.

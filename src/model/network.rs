@@ -6,6 +6,9 @@ use serde::Serialize;
 use super::layer::{Hints, LayerConfig};
 use super::parameters::{Parameter, Parameters};
 
+/// Most parameters of a network that is trained: 0.4 GB of weights, and a few times that in gradients and moments.
+const MOST_PARAMETERS: usize = 100_000_000;
+
 /// Why a list of layers is not a network.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum NetworkError {
@@ -21,6 +24,14 @@ pub enum NetworkError {
         d_in: usize,
         /// Values a row.
         d_out: usize,
+    },
+    /// The network would not fit in memory with its gradients and moments.
+    #[error(
+        "the network would have {found} parameters; at most {MOST_PARAMETERS} are supported, so give narrower layers or fewer --params"
+    )]
+    TooLarge {
+        /// Trained real numbers.
+        found: usize,
     },
     /// A field of one layer is out of range.
     #[error("model.layers.{index} ({kind}): {message}")]
@@ -144,6 +155,18 @@ impl Network {
     /// How many real numbers are trained.
     pub fn parameter_count(&self) -> usize {
         self.summary().iter().map(|layer| layer.parameters).sum()
+    }
+
+    /// Checks, before memory is taken, that the network is small enough to be trained.
+    ///
+    /// # Errors
+    /// [`NetworkError::TooLarge`].
+    pub fn check_size(&self) -> Result<(), NetworkError> {
+        let found = self.parameter_count();
+        if found > MOST_PARAMETERS {
+            return Err(NetworkError::TooLarge { found });
+        }
+        Ok(())
     }
 
     /// The widest row between two layers, inputs and outputs included.

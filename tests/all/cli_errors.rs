@@ -268,6 +268,13 @@ fn config_files_that_are_wrong() {
 #[test]
 fn numbers_out_of_range() {
     let place = Place::new();
+    // Refused before memory is taken: 5 · 10⁹ weights would be 20 GB.
+    fails(
+        &place,
+        "fit icon.png --params 5000M --device cpu -q",
+        2,
+        &["at most 100000000"],
+    );
     place.fit("icon.png --model siren --out run");
     for flags in [
         "--params 0",

@@ -139,3 +139,26 @@ fn a_full_standard_output_is_an_error_and_a_closed_one_is_not() {
         place.shell(&format!("inr {line} | true")).done();
     }
 }
+
+/// What is said may go nowhere, and a name may be no text: neither is a reason to stop, let alone to panic (101).
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_error_and_names_that_are_no_text_do_no_harm() {
+    let place = Place::new();
+    place.fit("icon.png --model siren --out run");
+    place
+        .shell("inr fit nothing.png --device cpu 2> /dev/full")
+        .coded(1);
+    place
+        .shell(&format!(
+            "inr fit icon.png --model siren --out said {TINY} 2> /dev/full"
+        ))
+        .done();
+    let odd = "odd=$(printf 'r\\377'); cp -r run \"$odd\";";
+    for line in [
+        "inr info \"$odd\" --json",
+        "inr upsample \"$odd\" --scale 1 --device cpu -q --json",
+    ] {
+        place.shell(&format!("{odd} {line}")).done();
+    }
+}
