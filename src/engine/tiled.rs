@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::{Batch, Engine, EngineError, Loss, Measured};
+use crate::kernels::Buffer;
 use crate::kernels::elementwise::{axpy, l1, mse};
 use crate::model::{Network, Parameters, TileBackward, TileForward};
 
@@ -28,6 +29,8 @@ const FEWEST_ROWS: usize = 64;
 #[derive(Debug, Default)]
 pub struct TiledEngine {
     plan: Option<Plan>,
+    /// What the layers prepare for all tiles.
+    prepared: Vec<Buffer>,
     /// One for each thread.
     workspaces: Vec<Mutex<Workspace>>,
     /// One for each part of a batch.
@@ -43,16 +46,24 @@ struct Plan {
     widths: Vec<usize>,
     tapes: Vec<usize>,
     scratches: Vec<usize>,
+    prepared: Vec<usize>,
     widest: usize,
 }
 
 /// Activations, tapes and gradients of one tile.
 #[derive(Debug, Default)]
 struct Workspace {
-    activations: Vec<Vec<f32>>,
-    tapes: Vec<Vec<f32>>,
-    gradients: [Vec<f32>; 2],
-    scratch: Vec<f32>,
+    activations: Vec<Buffer>,
+    tapes: Vec<Buffer>,
+    gradients: [Buffer; 2],
+    scratch: Buffer,
+}
+
+/// What all tiles read.
+#[derive(Debug, Clone, Copy)]
+struct Weights<'a> {
+    parameters: &'a Parameters,
+    prepared: &'a [Buffer],
 }
 
 /// What one part of a batch adds up.
@@ -81,6 +92,7 @@ impl Plan {
             widths,
             tapes,
             scratches: memory.iter().map(|m| m.scratch).collect(),
+            prepared: memory.iter().map(|m| m.prepared).collect(),
             widest: network.widest(),
         }
     }
@@ -90,23 +102,16 @@ impl Workspace {
     /// Makes room for tiles of the plan.
     fn fit(&mut self, plan: &Plan) {
         let rows = plan.rows;
-        let sized = |widths: &[usize]| widths.iter().map(|w| vec![0.0; w * rows]).collect();
+        let sized = |widths: &[usize]| widths.iter().map(|w| Buffer::zeros(w * rows)).collect();
         self.activations = sized(&plan.widths);
         self.tapes = sized(&plan.tapes);
-        self.gradients = [vec![0.0; plan.widest * rows], vec![0.0; plan.widest * rows]];
+        self.gradients = [0, 1].map(|_| Buffer::zeros(plan.widest * rows));
         let scratch = plan.scratches.iter().copied().max().unwrap_or(0);
-        self.scratch = vec![0.0; scratch * rows];
+        self.scratch = Buffer::zeros(scratch * rows);
     }
 
     /// Runs `rows` rows forward; the last activations hold the result.
-    fn forward(
-        &mut self,
-        plan: &Plan,
-        parameters: &Parameters,
-        input: &[f32],
-        rows: usize,
-        keep: bool,
-    ) {
+    fn forward(&mut self, plan: &Plan, weights: Weights, input: &[f32], rows: usize, keep: bool) {
         let mut first = 0;
         for (index, (config, d_in)) in plan.network.layers_with_d_in().enumerate() {
             let (before, after) = self.activations.split_at_mut(index);
@@ -114,7 +119,8 @@ impl Workspace {
             config.layer().forward_tile(
                 d_in,
                 TileForward {
-                    parameters: &parameters.tensors[first..first + count],
+                    parameters: &weights.parameters.tensors[first..first + count],
+                    prepared: &weights.prepared[index][..plan.prepared[index]],
                     input: before.last().map_or(input, |a| &a[..rows * d_in]),
                     output: &mut after[0][..rows * plan.widths[index]],
                     tape: &mut self.tapes[index][..rows * plan.tapes[index]],
@@ -129,12 +135,12 @@ impl Workspace {
     fn backward(
         &mut self,
         plan: &Plan,
-        parameters: &Parameters,
+        weights: Weights,
         input: &[f32],
         rows: usize,
         sums: &mut Parameters,
     ) {
-        let mut end = parameters.tensors.len();
+        let mut end = weights.parameters.tensors.len();
         let layers: Vec<_> = plan.network.layers_with_d_in().collect();
         for (index, (config, d_in)) in layers.into_iter().enumerate().rev() {
             let first = end - plan.tensors[index];
@@ -142,7 +148,8 @@ impl Workspace {
             config.layer().backward_tile(
                 d_in,
                 TileBackward {
-                    parameters: &parameters.tensors[first..end],
+                    parameters: &weights.parameters.tensors[first..end],
+                    prepared: &weights.prepared[index][..plan.prepared[index]],
                     input: match index {
                         0 => input,
                         _ => &self.activations[index - 1][..rows * d_in],
@@ -162,18 +169,22 @@ impl Workspace {
 }
 
 impl TiledEngine {
-    /// Makes room for `network` and for `parts` sums of gradients; does nothing when there is room already.
-    fn fit(&mut self, network: &Network, parameters: &Parameters, parts: usize) -> &Plan {
+    /// Makes room for `network` and for `parts` sums of gradients, unless there is room already, and prepares the parameters.
+    fn prepare(&mut self, network: &Network, parameters: &Parameters, parts: usize) {
         if self
             .plan
             .as_ref()
             .is_none_or(|plan| plan.network != *network)
         {
             self.plan = None;
+            self.prepared.clear();
             self.parts.clear();
             self.workspaces.clear();
         }
         let plan = self.plan.get_or_insert_with(|| Plan::new(network));
+        let lengths = plan.prepared.iter().skip(self.prepared.len());
+        self.prepared
+            .extend(lengths.map(|&length| Buffer::zeros(length)));
         self.workspaces
             .resize_with(rayon::current_num_threads(), || {
                 let mut workspace = Workspace::default();
@@ -186,7 +197,17 @@ impl TiledEngine {
                 ..Part::default()
             }));
         }
-        plan
+        let mut rest = &parameters.tensors[..];
+        for ((index, (config, d_in)), prepared) in network
+            .layers_with_d_in()
+            .enumerate()
+            .zip(&mut self.prepared)
+        {
+            let (tensors, behind) = rest.split_at(plan.tensors[index]);
+            rest = behind;
+            let prepared = &mut prepared[..plan.prepared[index]];
+            config.layer().prepare(d_in, tensors, prepared);
+        }
     }
 }
 
@@ -211,8 +232,12 @@ impl Engine for TiledEngine {
         let rows = batch.targets.len() / d_out;
         let part_rows = rows.div_ceil(MOST_PARTS).max(ROWS_OF_A_PART);
         let parts = rows.div_ceil(part_rows);
-        self.fit(network, parameters, parts);
-        let plan = self.plan.as_ref().expect("fit made a plan");
+        self.prepare(network, parameters, parts);
+        let plan = self.plan.as_ref().expect("prepare made a plan");
+        let weights = Weights {
+            parameters,
+            prepared: &self.prepared,
+        };
         let workspaces = &self.workspaces;
         let scale = 1.0 / batch.targets.len() as f32;
         let sums = &self.parts[..parts];
@@ -229,7 +254,7 @@ impl Engine for TiledEngine {
                     .zip(targets.chunks(plan.rows * d_out));
                 for (input, target) in tiles {
                     let rows = target.len() / d_out;
-                    workspace.forward(plan, parameters, input, rows, true);
+                    workspace.forward(plan, weights, input, rows, true);
                     let Workspace {
                         activations,
                         gradients,
@@ -243,7 +268,7 @@ impl Engine for TiledEngine {
                         Loss::Mse => squared_error,
                         Loss::L1 => l1(prediction, target, gradient, scale),
                     };
-                    workspace.backward(plan, parameters, input, rows, &mut part.gradients);
+                    workspace.backward(plan, weights, input, rows, &mut part.gradients);
                 }
             });
         let mut parts: Vec<_> = sums
@@ -266,21 +291,19 @@ impl Engine for TiledEngine {
         coordinates: &[f32],
         values: &mut [f32],
     ) -> Result<(), EngineError> {
-        self.fit(network, parameters, 0);
-        let plan = self.plan.as_ref().expect("fit made a plan");
+        self.prepare(network, parameters, 0);
+        let plan = self.plan.as_ref().expect("prepare made a plan");
+        let weights = Weights {
+            parameters,
+            prepared: &self.prepared,
+        };
         let workspaces = &self.workspaces;
         coordinates
             .par_chunks(plan.rows * network.d_in())
             .zip(values.par_chunks_mut(plan.rows * network.d_out()))
             .for_each(|(input, values)| {
                 let mut workspace = workspace(workspaces);
-                workspace.forward(
-                    plan,
-                    parameters,
-                    input,
-                    values.len() / network.d_out(),
-                    false,
-                );
+                workspace.forward(plan, weights, input, values.len() / network.d_out(), false);
                 let last = workspace.activations.last().expect("a network has a layer");
                 values.copy_from_slice(&last[..values.len()]);
             });

@@ -39,21 +39,6 @@ fn check_rows(y: &[f32], row: &[f32]) {
     );
 }
 
-/// out = x · y, element by element.
-pub fn multiply(x: &[f32], y: &[f32], out: &mut [f32]) {
-    dispatch!(multiply_body(x: &[f32], y: &[f32], out: &mut [f32]));
-}
-
-#[inline(always)]
-fn multiply_body<const FMA: bool>(x: &[f32], y: &[f32], out: &mut [f32]) {
-    for_each(
-        [x, y],
-        [out],
-        #[inline(always)]
-        |[x, y], _| [x * y],
-    );
-}
-
 /// y *= x, element by element.
 pub fn multiply_in_place(y: &mut [f32], x: &[f32]) {
     dispatch!(multiply_in_place_body(y: &mut [f32], x: &[f32]));
@@ -66,6 +51,43 @@ fn multiply_in_place_body<const FMA: bool>(y: &mut [f32], x: &[f32]) {
         [y],
         #[inline(always)]
         |[x], [y]| [x * y],
+    );
+}
+
+/// sum = x + y and difference = x − y, element by element.
+pub fn sum_and_difference(x: &[f32], y: &[f32], sum: &mut [f32], difference: &mut [f32]) {
+    dispatch!(sum_and_difference_body(
+        x: &[f32], y: &[f32], sum: &mut [f32], difference: &mut [f32]
+    ));
+}
+
+#[inline(always)]
+fn sum_and_difference_body<const FMA: bool>(
+    x: &[f32],
+    y: &[f32],
+    sum: &mut [f32],
+    difference: &mut [f32],
+) {
+    for_each(
+        [x, y],
+        [sum, difference],
+        #[inline(always)]
+        |[x, y], _| [x + y, x - y],
+    );
+}
+
+/// difference = x − y, element by element.
+pub fn subtract(x: &[f32], y: &[f32], difference: &mut [f32]) {
+    dispatch!(subtract_body(x: &[f32], y: &[f32], difference: &mut [f32]));
+}
+
+#[inline(always)]
+fn subtract_body<const FMA: bool>(x: &[f32], y: &[f32], difference: &mut [f32]) {
+    for_each(
+        [x, y],
+        [difference],
+        #[inline(always)]
+        |[x, y], _| [x - y],
     );
 }
 
@@ -206,11 +228,12 @@ mod tests {
                 scattered(n, -4.0, 4.0),
                 scattered(2 * n, -4.0, 4.0).split_off(n),
             );
-            let mut out = vec![0.0; n];
-            multiply(&x, &y, &mut out);
-            let mut in_place = y.clone();
-            multiply_in_place(&mut in_place, &x);
-            assert_eq!(out, in_place);
+            let mut out = y.clone();
+            multiply_in_place(&mut out, &x);
+            let (mut sum, mut difference, mut only) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+            sum_and_difference(&x, &y, &mut sum, &mut difference);
+            subtract(&x, &y, &mut only);
+            assert_eq!(difference, only);
             let mut scaled = y.clone();
             axpy(0.5, &x, &mut scaled);
             let mut both = y.clone();
@@ -218,6 +241,8 @@ mod tests {
             for i in 0..n {
                 let (x, y) = (f64::from(x[i]), f64::from(y[i]));
                 assert_eq!(out[i], (x * y) as f32);
+                assert_eq!(sum[i], (x + y) as f32);
+                assert_eq!(difference[i], (x - y) as f32);
                 assert!((f64::from(scaled[i]) - (0.5 * x + y)).abs() <= 1e-6);
                 assert!((f64::from(both[i]) - (2.0 * x - 3.0 * y)).abs() <= 3e-6);
             }

@@ -73,49 +73,38 @@ fn gabor_library(z: [&[f32]; 2], omega_0: f32, s_squared: f32, y: [&mut [f32]; 2
     });
 }
 
-/// What the backward pass of [`gabor`] reads; all slices of one length.
-#[derive(Debug, Clone, Copy)]
-pub struct GaborTape<'a> {
-    /// Real part of z.
-    pub a: &'a [f32],
-    /// Imaginary part of z.
-    pub b: &'a [f32],
-    /// Real part of ψ(z), as [`gabor`] wrote it.
-    pub re: &'a [f32],
-    /// Imaginary part of ψ(z), as [`gabor`] wrote it.
-    pub im: &'a [f32],
-}
-
-/// Writes the gradients of a and b from those of Re ψ and Im ψ.
+/// Replaces z = a + i b by its gradient, from Re ψ and Im ψ as [`gabor`] wrote them and from their gradients.
 pub fn gabor_backward(
-    tape: GaborTape,
+    [a, b]: [&mut [f32]; 2],
+    [re, im]: [&[f32]; 2],
     omega_0: f32,
     s_0: f32,
     [grad_re, grad_im]: [&[f32]; 2],
-    [grad_a, grad_b]: [&mut [f32]; 2],
 ) {
     dispatch!(gabor_backward_body(
-        tape: GaborTape, omega_0: f32, s_0: f32,
-        grad_re: &[f32], grad_im: &[f32], grad_a: &mut [f32], grad_b: &mut [f32]
+        a: &mut [f32], b: &mut [f32], re: &[f32], im: &[f32],
+        omega_0: f32, s_0: f32, grad_re: &[f32], grad_im: &[f32]
     ));
 }
 
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "dispatch takes plain names")]
 fn gabor_backward_body<const FMA: bool>(
-    tape: GaborTape,
+    a: &mut [f32],
+    b: &mut [f32],
+    re: &[f32],
+    im: &[f32],
     omega_0: f32,
     s_0: f32,
     grad_re: &[f32],
     grad_im: &[f32],
-    grad_a: &mut [f32],
-    grad_b: &mut [f32],
 ) {
     let two_s_squared = 2.0 * s_0 * s_0;
     for_each(
-        [tape.a, tape.b, tape.re, tape.im, grad_re, grad_im],
-        [grad_a, grad_b],
+        [re, im, grad_re, grad_im],
+        [a, b],
         #[inline(always)]
-        |[a, b, re, im, g, h], _| {
+        |[re, im, g, h], [a, b]| {
             let p = mul_add::<FMA>(g, re, h * im);
             let q = mul_add::<FMA>(h, re, -(g * im));
             [
@@ -185,14 +174,9 @@ mod tests {
                 );
                 let (mut re, mut im) = (vec![0.0; n], vec![0.0; n]);
                 gabor(&a, &b, omega_0, s_0, &mut re, &mut im);
-                let tape = GaborTape {
-                    a: &a,
-                    b: &b,
-                    re: &re,
-                    im: &im,
-                };
-                let (mut grad_a, mut grad_b) = (vec![0.0; n], vec![0.0; n]);
-                gabor_backward(tape, omega_0, s_0, [&g, &h], [&mut grad_a, &mut grad_b]);
+                let (mut grad_a, mut grad_b) = (a.clone(), b.clone());
+                let z = [&mut grad_a[..], &mut grad_b[..]];
+                gabor_backward(z, [&re, &im], omega_0, s_0, [&g, &h]);
                 for i in 0..n {
                     let [a, b, g, h] = [a[i], b[i], g[i], h[i]].map(f64::from);
                     let loss = |a: f64, b: f64| {

@@ -10,14 +10,18 @@
 //! of 64 bytes are faster with AVX-512 (measured: 1.4 times in the spline kernels), for no vector then lies across two cache lines.
 
 pub mod activation;
+mod buffer;
 pub mod elementwise;
 pub mod fourier;
 pub mod gabor;
 pub mod matmul;
 pub mod optimizer;
-pub mod spline;
-pub mod spline_local;
+mod spline;
+pub mod spline_layer;
 pub mod trigonometry;
+mod vector;
+
+pub use buffer::Buffer;
 
 use std::sync::OnceLock;
 
@@ -129,6 +133,41 @@ macro_rules! dispatch {
     };
 }
 use dispatch;
+
+/// As `dispatch!`, for an `#[inline(always)]` function with the parameters `V: Vector, const ROWS: usize, const VECTORS: usize`, of
+/// which the last two say how large a block of accumulators the registers of the instruction set hold: `ROWS` by `VECTORS` vectors.
+macro_rules! dispatch_vector {
+    ($body:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?) => {
+        match $crate::kernels::InstructionSet::current() {
+            #[cfg(target_arch = "x86_64")]
+            $crate::kernels::InstructionSet::Avx512 => {
+                #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+                fn compiled($($argument: $type),*) $(-> $result)? {
+                    // 24 of the 32 registers; 3 more hold a row of the right matrix.
+                    $body::<$crate::kernels::vector::Avx512, 8, 3>($($argument),*)
+                }
+                // SAFETY: `current` answers Avx512 only after it has found all of these features on this processor.
+                unsafe { compiled($($argument),*) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            $crate::kernels::InstructionSet::Avx2 => {
+                #[target_feature(enable = "avx2,fma")]
+                fn compiled($($argument: $type),*) $(-> $result)? {
+                    // 12 of the 16 registers, two to a vector.
+                    $body::<$crate::kernels::vector::Avx2, 6, 1>($($argument),*)
+                }
+                // SAFETY: `current` answers Avx2 only after it has found both features on this processor.
+                unsafe { compiled($($argument),*) }
+            }
+            // Four registers to a vector: 8 of SSE2's 16, 24 of NEON's 32.
+            $crate::kernels::InstructionSet::Baseline => {
+                const ROWS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
+                $body::<$crate::kernels::vector::Plain, ROWS, 1>($($argument),*)
+            }
+        }
+    };
+}
+use dispatch_vector;
 
 /// a·b + c, fused where the instruction set can.
 #[inline(always)]

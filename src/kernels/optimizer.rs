@@ -1,7 +1,7 @@
 //! Update rules on flat parameter slices.
 
 use super::elementwise::axpby;
-use super::matmul::{MatrixMut, MatrixRef, matmul};
+use super::matmul::{MatrixMut, MatrixRef, Right, Start, matmul, pack, packed_len};
 use super::{dispatch, for_each, mul_add};
 
 /// The numbers of one step of Adam (Kingma and Ba 2015, algorithm 1) with decoupled weight decay (Loshchilov and Hutter 2019).
@@ -71,8 +71,8 @@ const NORM_EPSILON: f64 = 1e-7;
 
 /// How many elements of scratch [`newton_schulz`] needs for a `[rows, columns]` matrix.
 pub fn newton_schulz_scratch(rows: usize, columns: usize) -> usize {
-    let short = rows.min(columns);
-    2 * short * short + rows * columns
+    let (short, long) = (rows.min(columns), rows.max(columns));
+    2 * short * short + rows * columns + packed_len(long, short)
 }
 
 /// Replaces the row-major `matrix` `[rows, columns]` by a nearby matrix whose singular values all lie near 1: the direction of
@@ -91,10 +91,11 @@ pub fn newton_schulz(matrix: &mut [f32], rows: usize, columns: usize, scratch: &
         rows * columns,
         "matrix must be [rows, columns]"
     );
-    let short = rows.min(columns);
+    let (short, long) = (rows.min(columns), rows.max(columns));
     let (gram, scratch) = scratch.split_at_mut(short * short);
     let (polynomial, scratch) = scratch.split_at_mut(short * short);
-    let product = &mut scratch[..rows * columns];
+    let (product, scratch) = scratch.split_at_mut(rows * columns);
+    let packed = &mut scratch[..packed_len(long, short)];
 
     let squares: f64 = matrix.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
     let scale = (1.0 / (squares.sqrt() + NORM_EPSILON)) as f32;
@@ -107,20 +108,27 @@ pub fn newton_schulz(matrix: &mut [f32], rows: usize, columns: usize, scratch: &
         let x = MatrixRef::new(matrix, columns);
         let gram_out = MatrixMut::new(gram, short);
         if rows <= columns {
-            matmul(rows, columns, rows, x, x.transposed(), gram_out, false);
+            pack(long, short, x.transposed(), packed);
+            let right = Right::Packed(packed);
+            matmul([short, long, short], x, right, gram_out, Start::Zero);
         } else {
-            matmul(columns, rows, columns, x.transposed(), x, gram_out, false);
+            let right = Right::Rows(matrix, columns);
+            let left = x.transposed();
+            matmul([short, long, short], left, right, gram_out, Start::Zero);
         }
-        let gram_in = MatrixRef::new(gram, short);
+        let left = MatrixRef::new(gram, short);
+        let right = Right::Rows(gram, short);
         let square_out = MatrixMut::new(polynomial, short);
-        matmul(short, short, short, gram_in, gram_in, square_out, false);
+        matmul([short; 3], left, right, square_out, Start::Zero);
         axpby(b, gram, c, polynomial);
-        let polynomial_in = MatrixRef::new(polynomial, short);
         let product_out = MatrixMut::new(product, columns);
         if rows <= columns {
-            matmul(rows, rows, columns, polynomial_in, x, product_out, false);
+            let left = MatrixRef::new(polynomial, short);
+            let right = Right::Rows(matrix, columns);
+            matmul([rows, rows, columns], left, right, product_out, Start::Zero);
         } else {
-            matmul(rows, columns, columns, x, polynomial_in, product_out, false);
+            let right = Right::Rows(polynomial, short);
+            matmul([rows, columns, columns], x, right, product_out, Start::Zero);
         }
         axpby(1.0, product, a, matrix);
     }

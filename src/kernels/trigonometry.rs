@@ -62,27 +62,22 @@ pub(super) fn is_beyond_limit(x: &[f32], factor: f32) -> bool {
     sizes.fold(0, u32::max) > LIMIT.to_bits()
 }
 
-/// sin x and cos x.
-pub fn sin_cos(x: &[f32], sin: &mut [f32], cos: &mut [f32]) {
-    check_lengths(&[x], &[sin, cos], x.len());
-    dispatch!(sin_cos_body(x: &[f32], sin: &mut [f32], cos: &mut [f32]));
+/// Replaces z by sin(ω₀ z).
+pub fn sine_in_place(z: &mut [f32], omega_0: f32) {
+    dispatch!(sine_in_place_body(z: &mut [f32], omega_0: f32));
 }
 
 #[inline(always)]
-fn sin_cos_body<const FMA: bool>(x: &[f32], sin: &mut [f32], cos: &mut [f32]) {
-    let chunks = x
-        .chunks(CHUNK)
-        .zip(sin.chunks_mut(CHUNK))
-        .zip(cos.chunks_mut(CHUNK));
-    for ((x, sin), cos) in chunks {
-        if is_beyond_limit(x, 1.0) {
-            sin_cos_library(x, sin, cos);
+fn sine_in_place_body<const FMA: bool>(z: &mut [f32], omega_0: f32) {
+    for z in z.chunks_mut(CHUNK) {
+        if is_beyond_limit(z, omega_0) {
+            sine_in_place_library(z, omega_0);
         } else {
             for_each(
-                [x],
-                [sin, cos],
+                [],
+                [z],
                 #[inline(always)]
-                |[x], _| sin_cos_lane::<FMA>(x),
+                |[], [z]| [sin_cos_lane::<FMA>(omega_0 * z)[0]],
             );
         }
     }
@@ -90,36 +85,8 @@ fn sin_cos_body<const FMA: bool>(x: &[f32], sin: &mut [f32], cos: &mut [f32]) {
 
 #[cold]
 #[inline(never)]
-fn sin_cos_library(x: &[f32], sin: &mut [f32], cos: &mut [f32]) {
-    for_each([x], [sin, cos], |[x], _| x.sin_cos().into());
-}
-
-/// y = sin x.
-pub fn sin(x: &[f32], y: &mut [f32]) {
-    check_lengths(&[x], &[y], x.len());
-    dispatch!(sin_body(x: &[f32], y: &mut [f32]));
-}
-
-#[inline(always)]
-fn sin_body<const FMA: bool>(x: &[f32], y: &mut [f32]) {
-    for (x, y) in x.chunks(CHUNK).zip(y.chunks_mut(CHUNK)) {
-        if is_beyond_limit(x, 1.0) {
-            sin_library(x, y);
-        } else {
-            for_each(
-                [x],
-                [y],
-                #[inline(always)]
-                |[x], _| [sin_cos_lane::<FMA>(x)[0]],
-            );
-        }
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn sin_library(x: &[f32], y: &mut [f32]) {
-    for_each([x], [y], |[x], _| [x.sin()]);
+fn sine_in_place_library(z: &mut [f32], omega_0: f32) {
+    for_each([], [z], |[], [z]| [(omega_0 * z).sin()]);
 }
 
 /// Replaces z by y = sin(ω₀ z) and writes the derivative dy/dz = ω₀ cos(ω₀ z) (SIREN, Sitzmann et al. 2020, eq. 5).
@@ -164,9 +131,9 @@ mod tests {
     /// Largest error of sin and cos against f64 for `count` arguments in [-limit, limit].
     fn worst_error(count: usize, limit: f32) -> f64 {
         let x = scattered(count, -limit, limit);
-        let (mut s, mut c, mut only) = (vec![0.0; count], vec![0.0; count], vec![0.0; count]);
-        sin_cos(&x, &mut s, &mut c);
-        sin(&x, &mut only);
+        let (mut s, mut c, mut only) = (x.clone(), vec![0.0; count], x.clone());
+        sine_forward(&mut s, 1.0, &mut c);
+        sine_in_place(&mut only, 1.0);
         assert_eq!(s, only);
         let errors = x.iter().zip(s.iter().zip(&c)).map(|(x, (s, c))| {
             let (exact_s, exact_c) = f64::from(*x).sin_cos();
@@ -189,7 +156,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "one length")]
     fn outputs_shorter_by_whole_chunks_are_refused() {
-        sin_cos(&[0.0; 2 * CHUNK], &mut [0.0; 2 * CHUNK], &mut [0.0; CHUNK]);
+        sine_forward(&mut [0.0; 2 * CHUNK], 1.0, &mut [0.0; CHUNK]);
     }
 
     #[test]
@@ -204,8 +171,8 @@ mod tests {
                 f32::NAN,
                 1e-40,
             ];
-            let (mut s, mut c) = ([7.0; 7], [7.0; 7]);
-            sin_cos(&x, &mut s, &mut c);
+            let (mut s, mut c) = (x, [7.0; 7]);
+            sine_forward(&mut s, 1.0, &mut c);
             assert_eq!((s[0], c[0]), (0.0, 1.0));
             assert_eq!((s[1], c[1]), (0.0, 1.0));
             // An argument beyond the limit goes the way of the library with its whole chunk.

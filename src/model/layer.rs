@@ -18,19 +18,23 @@ pub struct Hints {
     pub rms_frequency: Vec<f32>,
 }
 
-/// Numbers a row that a layer needs in tile form, besides its input and output.
+/// Numbers that a layer needs in tile form, besides its input and output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TileMemory {
-    /// Kept from forward to backward.
+    /// A row, kept from forward to backward.
     pub tape: usize,
-    /// Used within backward only.
+    /// A row, used within backward only.
     pub scratch: usize,
+    /// In all: what [`Layer::prepare`] writes.
+    pub prepared: usize,
 }
 
 /// A tile of rows on its way forward; all slices are row-major.
 pub struct TileForward<'a> {
     /// The layer's tensors, in the order of [`Layer::parameters`].
     pub parameters: &'a [Parameter],
+    /// What [`Layer::prepare`] made of them.
+    pub prepared: &'a [f32],
     /// `[rows, d_in]`
     pub input: &'a [f32],
     /// `[rows, d_out]`, to be written.
@@ -45,6 +49,8 @@ pub struct TileForward<'a> {
 pub struct TileBackward<'a> {
     /// The layer's tensors, in the order of [`Layer::parameters`].
     pub parameters: &'a [Parameter],
+    /// What [`Layer::prepare`] made of them.
+    pub prepared: &'a [f32],
     /// `[rows, d_in]`
     pub input: &'a [f32],
     /// `[rows, d_out]`, as the forward pass wrote it.
@@ -97,6 +103,10 @@ pub trait Layer: Debug + Send + Sync {
 
     /// What the tile form needs for `d_in` inputs.
     fn tile_memory(&self, d_in: usize) -> TileMemory;
+
+    /// Tile form, before the first tile: writes what all tiles need of the parameters, for instance in another order, to `prepared`
+    /// (of the length that [`Layer::tile_memory`] says).
+    fn prepare(&self, _d_in: usize, _parameters: &[Parameter], _prepared: &mut [f32]) {}
 
     /// Tile form, forward: the same function as [`Layer::forward`] on slices that stay in the cache.
     fn forward_tile(&self, d_in: usize, tile: TileForward);

@@ -1,35 +1,66 @@
-//! The matrix product and bias that every layer has, on the slices of a tile.
+//! The matrix product that every layer has, on the slices of a tile.
 
-use crate::kernels::elementwise::{add_bias_rows, sum_rows};
-use crate::kernels::matmul::{MatrixMut, MatrixRef, matmul};
+use crate::kernels::elementwise::sum_rows;
+use crate::kernels::matmul::{MatrixMut, MatrixRef, Right, Start, matmul, pack, packed_len};
 
-/// output = input W + b; `input`: `[rows, d_in]`, `weight`: `[d_in, d_out]`, `bias`: `[d_out]`, `output`: `[rows, d_out]`.
-pub(super) fn forward(input: &[f32], weight: &[f32], bias: &[f32], output: &mut [f32]) {
-    add_product(input, weight, bias.len(), output, false);
-    add_bias_rows(output, bias);
-}
-
-/// output (+)= input W; shapes as in [`forward`].
-pub(super) fn add_product(
-    input: &[f32],
-    weight: &[f32],
+/// A weight matrix `[d_in, d_out]` in the order in which the products of a tile read it, forward and backward.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PreparedWeight<'a> {
+    d_in: usize,
     d_out: usize,
-    output: &mut [f32],
-    accumulate: bool,
-) {
-    let (rows, d_in) = (output.len() / d_out, weight.len() / d_out);
-    matmul(
-        rows,
-        d_in,
-        d_out,
-        MatrixRef::new(input, d_in),
-        MatrixRef::new(weight, d_out),
-        MatrixMut::new(output, d_out),
-        accumulate,
-    );
+    forward: &'a [f32],
+    backward: &'a [f32],
 }
 
-/// grad_weight += inputᵀ grad_output.
+impl<'a> PreparedWeight<'a> {
+    /// How many numbers [`Self::prepare`] writes.
+    pub fn len(d_in: usize, d_out: usize) -> usize {
+        packed_len(d_in, d_out) + packed_len(d_out, d_in)
+    }
+
+    /// Writes `weight` `[d_in, d_out]` to `prepared`, which [`Self::new`] reads.
+    pub fn prepare(d_in: usize, d_out: usize, weight: &[f32], prepared: &mut [f32]) {
+        let (forward, backward) = prepared.split_at_mut(packed_len(d_in, d_out));
+        let weight = MatrixRef::new(weight, d_out);
+        pack(d_in, d_out, weight, forward);
+        pack(d_out, d_in, weight.transposed(), backward);
+    }
+
+    /// What [`Self::prepare`] wrote for a weight of this shape.
+    pub fn new(d_in: usize, d_out: usize, prepared: &'a [f32]) -> Self {
+        let (forward, backward) = prepared.split_at(packed_len(d_in, d_out));
+        Self {
+            d_in,
+            d_out,
+            forward,
+            backward,
+        }
+    }
+
+    /// output = start + input W; `input`: `[rows, d_in]`, `output`: `[rows, d_out]`.
+    pub fn forward(&self, input: &[f32], start: Start, output: &mut [f32]) {
+        matmul(
+            [output.len() / self.d_out, self.d_in, self.d_out],
+            MatrixRef::new(input, self.d_in),
+            Right::Packed(self.forward),
+            MatrixMut::new(output, self.d_out),
+            start,
+        );
+    }
+
+    /// grad_input = start + grad_output Wᵀ; shapes as in [`Self::forward`].
+    pub fn backward(&self, grad_output: &[f32], start: Start, grad_input: &mut [f32]) {
+        matmul(
+            [grad_output.len() / self.d_out, self.d_out, self.d_in],
+            MatrixRef::new(grad_output, self.d_out),
+            Right::Packed(self.backward),
+            MatrixMut::new(grad_input, self.d_in),
+            start,
+        );
+    }
+}
+
+/// grad_weight += inputᵀ grad_output; `input`: `[rows, d_in]`, `grad_output`: `[rows, d_out]`, `grad_weight`: `[d_in, d_out]`.
 pub(super) fn backward_weight(
     input: &[f32],
     grad_output: &[f32],
@@ -38,37 +69,15 @@ pub(super) fn backward_weight(
 ) {
     let (rows, d_in) = (grad_output.len() / d_out, grad_weight.len() / d_out);
     matmul(
-        d_in,
-        rows,
-        d_out,
+        [d_in, rows, d_out],
         MatrixRef::new(input, d_in).transposed(),
-        MatrixRef::new(grad_output, d_out),
+        Right::Rows(grad_output, d_out),
         MatrixMut::new(grad_weight, d_out),
-        true,
+        Start::Result,
     );
 }
 
 /// grad_bias += Σ over the rows of grad_output.
 pub(super) fn backward_bias(grad_output: &[f32], grad_bias: &mut [f32]) {
     sum_rows(grad_output, grad_bias);
-}
-
-/// grad_input (+)= grad_output Wᵀ.
-pub(super) fn backward_input(
-    grad_output: &[f32],
-    weight: &[f32],
-    d_out: usize,
-    grad_input: &mut [f32],
-    accumulate: bool,
-) {
-    let (rows, d_in) = (grad_output.len() / d_out, weight.len() / d_out);
-    matmul(
-        rows,
-        d_out,
-        d_in,
-        MatrixRef::new(grad_output, d_out),
-        MatrixRef::new(weight, d_out).transposed(),
-        MatrixMut::new(grad_input, d_in),
-        accumulate,
-    );
 }

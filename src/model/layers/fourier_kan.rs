@@ -16,10 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use super::super::init;
 use super::super::layer::{Hints, Layer, TileBackward, TileForward, TileMemory};
-use super::super::parameters::ParameterSpec;
+use super::super::parameters::{Parameter, ParameterSpec};
+use super::affine::{self, PreparedWeight};
 use super::trigonometry::reduce_phase;
-use super::{affine, has_width, is_open, positive};
+use super::{has_width, is_open, positive};
 use crate::kernels::fourier::{features, features_backward};
+use crate::kernels::matmul::Start;
 
 /// A Fourier series on every edge and a bias.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -207,7 +209,13 @@ impl Layer for FourierKan {
         TileMemory {
             tape: features,
             scratch: features,
+            prepared: PreparedWeight::len(features, self.width),
         }
+    }
+
+    fn prepare(&self, d_in: usize, parameters: &[Parameter], prepared: &mut [f32]) {
+        let features = 2 * self.frequencies * d_in;
+        PreparedWeight::prepare(features, self.width, &parameters[0].values, prepared);
     }
 
     fn forward_tile(&self, d_in: usize, tile: TileForward) {
@@ -218,10 +226,11 @@ impl Layer for FourierKan {
             self.frequencies,
             tile.tape,
         );
-        affine::forward(
+        let bias = Start::Bias(&tile.parameters[1].values);
+        let features = 2 * self.frequencies * d_in;
+        PreparedWeight::new(features, self.width, tile.prepared).forward(
             tile.tape,
-            &tile.parameters[0].values,
-            &tile.parameters[1].values,
+            bias,
             tile.output,
         );
     }
@@ -235,12 +244,11 @@ impl Layer for FourierKan {
             &mut tile.gradients[0].values,
         );
         if let Some(grad_input) = tile.grad_input {
-            affine::backward_input(
+            let features = 2 * self.frequencies * d_in;
+            PreparedWeight::new(features, self.width, tile.prepared).backward(
                 tile.grad_output,
-                &tile.parameters[0].values,
-                self.width,
+                Start::Zero,
                 tile.scratch,
-                false,
             );
             features_backward(
                 tile.tape,

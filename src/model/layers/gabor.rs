@@ -14,12 +14,13 @@ use serde::{Deserialize, Serialize};
 
 use super::super::init;
 use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
-use super::super::parameters::ParameterSpec;
+use super::super::parameters::{Parameter, ParameterSpec};
+use super::complex::PreparedComplexWeight;
 use super::trigonometry::reduce_phase;
 use super::{affine, has_width, is_open, positive};
 use crate::kernels::elementwise::{add_bias_rows, sum_rows};
-use crate::kernels::gabor::{GaborTape, gabor, gabor_backward};
-use crate::kernels::matmul::{MatrixMut, MatrixRef, matmul};
+use crate::kernels::gabor::{gabor, gabor_backward};
+use crate::kernels::matmul::{MatrixMut, MatrixRef, Right, Start, matmul, pack, packed_len};
 
 /// A complex matrix, a complex bias and the complex Gabor wavelet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -186,80 +187,49 @@ impl Layer for Gabor {
         (Tensor::cat(vec![re, im], 1), tangents)
     }
 
-    /// The tape holds z as pairs, then −Im x; the scratch one row of ∂z, later −∂Re z.
+    /// The tape holds z as pairs, then Re x − Im x; the scratch what the gradient of a complex product needs.
     fn tile_memory(&self, d_in: usize) -> TileMemory {
+        let (tape, prepared) = if self.first {
+            (0, packed_len(self.width, d_in))
+        } else {
+            let m = d_in / 2;
+            (m, PreparedComplexWeight::len(m, self.width))
+        };
         TileMemory {
-            tape: 2 * self.width + if self.first { 0 } else { d_in / 2 },
+            tape: 2 * self.width + tape,
             scratch: 2 * self.width,
+            prepared,
+        }
+    }
+
+    fn prepare(&self, d_in: usize, parameters: &[Parameter], prepared: &mut [f32]) {
+        let weight = &parameters[0].values;
+        if self.first {
+            let transposed = MatrixRef::new(weight, self.width).transposed();
+            pack(self.width, d_in, transposed, prepared);
+        } else {
+            PreparedComplexWeight::prepare(d_in / 2, self.width, weight, prepared);
         }
     }
 
     fn forward_tile(&self, d_in: usize, tile: TileForward) {
         let (width, rows) = (self.width, tile.input.len() / d_in);
-        let (z, negative) = tile.tape.split_at_mut(rows * 2 * width);
-        let (weight, bias) = (&tile.parameters[0].values, &tile.parameters[1].values);
+        let (z, difference) = tile.tape.split_at_mut(rows * 2 * width);
+        let bias = &tile.parameters[1].values;
         if self.first {
             for row in z.chunks_exact_mut(2 * width) {
                 row[width..].fill(0.0);
             }
-            let product = MatrixMut::with_strides(z, 2 * width, 1);
             matmul(
-                rows,
-                d_in,
-                width,
+                [rows, d_in, width],
                 MatrixRef::new(tile.input, d_in),
-                MatrixRef::new(weight, width),
-                product,
-                false,
+                Right::Rows(&tile.parameters[0].values, width),
+                MatrixMut::new(z, 2 * width),
+                Start::Bias(bias),
             );
-            for row in z.chunks_exact_mut(2 * width) {
-                add_bias_rows(&mut row[..width], bias);
-            }
         } else {
-            let m = d_in / 2;
-            let (w_re, w_im) = weight.split_at(m * width);
-            negate_imaginary(tile.input, m, negative);
-            let x_re = MatrixRef::with_strides(tile.input, d_in, 1);
-            let x_im = MatrixRef::with_strides(&tile.input[m..], d_in, 1);
-            let x_negative = MatrixRef::new(negative, m);
-            let [w_re, w_im] = [w_re, w_im].map(|w| MatrixRef::new(w, width));
-            // Re z = Re x Re W − Im x Im W; Im z = Re x Im W + Im x Re W.
-            matmul(
-                rows,
-                m,
-                width,
-                x_re,
-                w_re,
-                MatrixMut::with_strides(z, 2 * width, 1),
-                false,
-            );
-            matmul(
-                rows,
-                m,
-                width,
-                x_negative,
-                w_im,
-                MatrixMut::with_strides(z, 2 * width, 1),
-                true,
-            );
-            matmul(
-                rows,
-                m,
-                width,
-                x_re,
-                w_im,
-                MatrixMut::with_strides(&mut z[width..], 2 * width, 1),
-                false,
-            );
-            matmul(
-                rows,
-                m,
-                width,
-                x_im,
-                w_re,
-                MatrixMut::with_strides(&mut z[width..], 2 * width, 1),
-                true,
-            );
+            PreparedComplexWeight::new(d_in / 2, width, tile.prepared)
+                .forward(tile.input, difference, z);
             add_bias_rows(z, bias);
         }
         for (z, y) in z
@@ -273,154 +243,53 @@ impl Layer for Gabor {
 
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
         let (width, rows) = (self.width, tile.input.len() / d_in);
-        let (z, negative) = tile.tape.split_at_mut(rows * 2 * width);
+        let (z, difference) = tile.tape.split_at_mut(rows * 2 * width);
         // The gradient of z takes the place of z.
         for ((z, y), grad_y) in z
             .chunks_exact_mut(2 * width)
             .zip(tile.output.chunks_exact(2 * width))
-            .zip(tile.grad_output.chunks_exact_mut(2 * width))
+            .zip(tile.grad_output.chunks_exact(2 * width))
         {
-            let ((a, b), (re, im)) = (z.split_at(width), y.split_at(width));
-            let (grad_a, grad_b) = tile.scratch[..2 * width].split_at_mut(width);
-            let (grad_re, grad_im) = grad_y.split_at(width);
-            let tape = GaborTape { a, b, re, im };
-            gabor_backward(
-                tape,
-                self.omega_0,
-                self.s_0,
-                [grad_re, grad_im],
-                [grad_a, grad_b],
+            let ((a, b), y, grad_y) = (
+                z.split_at_mut(width),
+                y.split_at(width),
+                grad_y.split_at(width),
             );
-            z.copy_from_slice(&tile.scratch[..2 * width]);
+            gabor_backward([a, b], y.into(), self.omega_0, self.s_0, grad_y.into());
         }
         let [grad_weight, grad_bias] = tile.gradients else {
-            unreachable!()
+            unreachable!("a Gabor layer has a weight and a bias")
         };
-        let grad_a = MatrixRef::with_strides(z, 2 * width, 1);
-        let grad_b = MatrixRef::with_strides(&z[width..], 2 * width, 1);
-        if self.first {
-            for row in z.chunks_exact(2 * width) {
-                sum_rows(&row[..width], &mut grad_bias.values);
-            }
-            let input = MatrixRef::new(tile.input, d_in).transposed();
-            let product = MatrixMut::new(&mut grad_weight.values, width);
-            matmul(d_in, rows, width, input, grad_a, product, true);
-            if let Some(grad_input) = tile.grad_input {
-                let weight = MatrixRef::new(&tile.parameters[0].values, width).transposed();
-                matmul(
-                    rows,
-                    width,
-                    d_in,
-                    grad_a,
-                    weight,
-                    MatrixMut::new(grad_input, d_in),
-                    false,
-                );
-            }
+        if !self.first {
+            affine::backward_bias(z, &mut grad_bias.values);
+            PreparedComplexWeight::new(d_in / 2, width, tile.prepared).backward(
+                tile.input,
+                difference,
+                z,
+                tile.scratch,
+                &mut grad_weight.values,
+                tile.grad_input,
+            );
             return;
         }
-        affine::backward_bias(z, &mut grad_bias.values);
-        let m = d_in / 2;
-        let x_re = MatrixRef::with_strides(tile.input, d_in, 1).transposed();
-        let x_im = MatrixRef::with_strides(&tile.input[m..], d_in, 1).transposed();
-        let x_negative = MatrixRef::new(negative, m).transposed();
-        let (grad_re, grad_im) = grad_weight.values.split_at_mut(m * width);
-        matmul(
-            m,
-            rows,
-            width,
-            x_re,
-            grad_a,
-            MatrixMut::new(grad_re, width),
-            true,
-        );
-        matmul(
-            m,
-            rows,
-            width,
-            x_im,
-            grad_b,
-            MatrixMut::new(grad_re, width),
-            true,
-        );
-        matmul(
-            m,
-            rows,
-            width,
-            x_negative,
-            grad_a,
-            MatrixMut::new(grad_im, width),
-            true,
-        );
-        matmul(
-            m,
-            rows,
-            width,
-            x_re,
-            grad_b,
-            MatrixMut::new(grad_im, width),
-            true,
-        );
-        let Some(grad_input) = tile.grad_input else {
-            return;
-        };
-        let (w_re, w_im) = tile.parameters[0].values.split_at(m * width);
-        let [w_re, w_im] = [w_re, w_im].map(|w| MatrixRef::new(w, width).transposed());
-        for (negative, z) in tile
-            .scratch
-            .chunks_exact_mut(width)
-            .zip(z.chunks_exact(2 * width))
-        {
-            for (n, a) in negative.iter_mut().zip(&z[..width]) {
-                *n = -a;
-            }
+        for row in z.chunks_exact(2 * width) {
+            sum_rows(&row[..width], &mut grad_bias.values);
         }
-        let grad_negative = MatrixRef::new(&tile.scratch[..rows * width], width);
-        // ∂Re x = ∂a Re Wᵀ + ∂b Im Wᵀ; ∂Im x = −∂a Im Wᵀ + ∂b Re Wᵀ.
         matmul(
-            rows,
-            width,
-            m,
-            grad_a,
-            w_re,
-            MatrixMut::with_strides(grad_input, d_in, 1),
-            false,
+            [d_in, rows, width],
+            MatrixRef::new(tile.input, d_in).transposed(),
+            Right::Rows(z, 2 * width),
+            MatrixMut::new(&mut grad_weight.values, width),
+            Start::Result,
         );
-        matmul(
-            rows,
-            width,
-            m,
-            grad_b,
-            w_im,
-            MatrixMut::with_strides(grad_input, d_in, 1),
-            true,
-        );
-        matmul(
-            rows,
-            width,
-            m,
-            grad_negative,
-            w_im,
-            MatrixMut::with_strides(&mut grad_input[m..], d_in, 1),
-            false,
-        );
-        matmul(
-            rows,
-            width,
-            m,
-            grad_b,
-            w_re,
-            MatrixMut::with_strides(&mut grad_input[m..], d_in, 1),
-            true,
-        );
-    }
-}
-
-/// negative = −Im x for pairs x `[rows, 2m]`; `negative`: `[rows, m]`.
-fn negate_imaginary(x: &[f32], m: usize, negative: &mut [f32]) {
-    for (x, negative) in x.chunks_exact(2 * m).zip(negative.chunks_exact_mut(m)) {
-        for (n, im) in negative.iter_mut().zip(&x[m..]) {
-            *n = -im;
+        if let Some(grad_input) = tile.grad_input {
+            matmul(
+                [rows, width, d_in],
+                MatrixRef::with_strides(z, 2 * width, 1),
+                Right::Packed(tile.prepared),
+                MatrixMut::new(grad_input, d_in),
+                Start::Zero,
+            );
         }
     }
 }

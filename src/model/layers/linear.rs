@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::super::init;
 use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
-use super::super::parameters::ParameterSpec;
-use super::{affine, has_width, is_open, positive};
+use super::super::parameters::{Parameter, ParameterSpec};
+use super::affine::{self, PreparedWeight};
+use super::{has_width, is_open, positive};
+use crate::kernels::matmul::Start;
 
 /// A matrix and a bias.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -90,18 +92,23 @@ impl Layer for Linear {
         (self.forward(parameters, input), tangents)
     }
 
-    fn tile_memory(&self, _d_in: usize) -> TileMemory {
-        TileMemory::default()
+    fn tile_memory(&self, d_in: usize) -> TileMemory {
+        TileMemory {
+            prepared: PreparedWeight::len(d_in, self.width),
+            ..TileMemory::default()
+        }
     }
 
-    fn forward_tile(&self, _d_in: usize, tile: TileForward) {
-        let [weight, bias] = tile.parameters else {
-            unreachable!()
-        };
-        affine::forward(tile.input, &weight.values, &bias.values, tile.output);
+    fn prepare(&self, d_in: usize, parameters: &[Parameter], prepared: &mut [f32]) {
+        PreparedWeight::prepare(d_in, self.width, &parameters[0].values, prepared);
     }
 
-    fn backward_tile(&self, _d_in: usize, tile: TileBackward) {
+    fn forward_tile(&self, d_in: usize, tile: TileForward) {
+        let bias = Start::Bias(&tile.parameters[1].values);
+        PreparedWeight::new(d_in, self.width, tile.prepared).forward(tile.input, bias, tile.output);
+    }
+
+    fn backward_tile(&self, d_in: usize, tile: TileBackward) {
         affine::backward_bias(tile.grad_output, &mut tile.gradients[1].values);
         affine::backward_weight(
             tile.input,
@@ -110,12 +117,10 @@ impl Layer for Linear {
             &mut tile.gradients[0].values,
         );
         if let Some(grad_input) = tile.grad_input {
-            affine::backward_input(
+            PreparedWeight::new(d_in, self.width, tile.prepared).backward(
                 tile.grad_output,
-                &tile.parameters[0].values,
-                self.width,
+                Start::Zero,
                 grad_input,
-                false,
             );
         }
     }

@@ -1,6 +1,7 @@
 //! The layer kinds, one file each.
 
 mod affine;
+mod complex;
 mod fourier_kan;
 mod gabor;
 mod linear;

@@ -10,11 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::super::init;
 use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
-use super::super::parameters::ParameterSpec;
+use super::super::parameters::{Parameter, ParameterSpec};
+use super::affine::{self, PreparedWeight};
 use super::trigonometry::reduce_phase;
-use super::{affine, has_width, is_open, positive};
+use super::{has_width, is_open, positive};
 use crate::kernels::elementwise::multiply_in_place;
-use crate::kernels::trigonometry::{sin, sine_forward};
+use crate::kernels::matmul::Start;
+use crate::kernels::trigonometry::{sine_forward, sine_in_place};
 
 /// A matrix, a bias and a sine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,31 +109,29 @@ impl Layer for Sine {
     }
 
     /// The tape holds dy/dz = ω₀ cos(ω₀ z).
-    fn tile_memory(&self, _d_in: usize) -> TileMemory {
+    fn tile_memory(&self, d_in: usize) -> TileMemory {
         TileMemory {
             tape: self.width,
             scratch: 0,
+            prepared: PreparedWeight::len(d_in, self.width),
         }
     }
 
-    fn forward_tile(&self, _d_in: usize, tile: TileForward) {
-        affine::forward(
-            tile.input,
-            &tile.parameters[0].values,
-            &tile.parameters[1].values,
-            tile.output,
-        );
+    fn prepare(&self, d_in: usize, parameters: &[Parameter], prepared: &mut [f32]) {
+        PreparedWeight::prepare(d_in, self.width, &parameters[0].values, prepared);
+    }
+
+    fn forward_tile(&self, d_in: usize, tile: TileForward) {
+        let bias = Start::Bias(&tile.parameters[1].values);
+        PreparedWeight::new(d_in, self.width, tile.prepared).forward(tile.input, bias, tile.output);
         if tile.keep {
             sine_forward(tile.output, self.omega_0, tile.tape);
         } else {
-            for (phase, z) in tile.tape.iter_mut().zip(&*tile.output) {
-                *phase = self.omega_0 * z;
-            }
-            sin(tile.tape, tile.output);
+            sine_in_place(tile.output, self.omega_0);
         }
     }
 
-    fn backward_tile(&self, _d_in: usize, tile: TileBackward) {
+    fn backward_tile(&self, d_in: usize, tile: TileBackward) {
         multiply_in_place(tile.grad_output, tile.tape);
         affine::backward_bias(tile.grad_output, &mut tile.gradients[1].values);
         affine::backward_weight(
@@ -141,12 +141,10 @@ impl Layer for Sine {
             &mut tile.gradients[0].values,
         );
         if let Some(grad_input) = tile.grad_input {
-            affine::backward_input(
+            PreparedWeight::new(d_in, self.width, tile.prepared).backward(
                 tile.grad_output,
-                &tile.parameters[0].values,
-                self.width,
+                Start::Zero,
                 grad_input,
-                false,
             );
         }
     }

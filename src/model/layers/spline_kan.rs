@@ -15,14 +15,15 @@ use serde::{Deserialize, Serialize};
 
 use super::super::init;
 use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
-use super::super::parameters::ParameterSpec;
+use super::super::parameters::{Parameter, ParameterSpec};
+use super::affine::{self, PreparedWeight};
 use super::fourier_kan::constant_row;
 use super::trigonometry::reduce_phase;
-use super::{affine, has_width, is_open, positive};
+use super::{has_width, is_open, positive};
 use crate::kernels::activation::silu_with_derivative;
 use crate::kernels::elementwise::{add_bias_rows, multiply_in_place};
-use crate::kernels::spline::{expand, expand_backward};
-use crate::kernels::spline_local::{SplineShape, accumulate_local, accumulate_local_backward};
+use crate::kernels::matmul::Start;
+use crate::kernels::spline_layer::{self, SplineShape};
 use crate::kernels::trigonometry::sine_forward;
 
 /// The residual function r beside the spline.
@@ -99,10 +100,10 @@ impl SplineKan {
             spline(3, 0.5, Residual::Sine, 0.3),
             spline(8, 1.5, Residual::Identity, 0.1),
             spline(1, 1.0, Residual::None, 0.5),
-            // Wide and fine enough for local evaluation.
+            // More outputs than one vector, more intervals than are counted.
             Self {
                 width: 19,
-                ..spline(14, 1.0, Residual::Silu, 0.5)
+                ..spline(70, 1.0, Residual::Silu, 0.5)
             },
         ]
     }
@@ -275,107 +276,89 @@ impl Layer for SplineKan {
         (self.forward(parameters, input), tangents)
     }
 
-    /// The tape holds the values of all B-splines (none for local evaluation), then r(x), then r'(x); the scratch the gradients of
-    /// the B-splines, or of the input where nobody asks for it.
+    /// The tape holds what `spline_layer::locate` finds, then r(x), then r'(x).
     fn tile_memory(&self, d_in: usize) -> TileMemory {
-        let residual = if self.has_residual() { 2 * d_in } else { 0 };
-        let dense = if self.is_local() {
-            0
-        } else {
-            self.bases() * d_in
+        let mut memory = TileMemory {
+            tape: spline_layer::TAPE * d_in,
+            scratch: 0,
+            prepared: self.shape(d_in).prepared_len(),
         };
-        TileMemory {
-            tape: dense + residual,
-            scratch: dense.max(d_in),
+        if self.has_residual() {
+            memory.tape += 2 * d_in;
+            memory.prepared += PreparedWeight::len(d_in, self.width);
+        }
+        memory
+    }
+
+    fn prepare(&self, d_in: usize, parameters: &[Parameter], prepared: &mut [f32]) {
+        let shape = self.shape(d_in);
+        let (coefficients, residual) = prepared.split_at_mut(shape.prepared_len());
+        spline_layer::prepare(shape, &parameters[0].values, coefficients);
+        if self.has_residual() {
+            PreparedWeight::prepare(d_in, self.width, &parameters[2].values, residual);
         }
     }
 
     fn forward_tile(&self, d_in: usize, tile: TileForward) {
-        let [coefficients, bias, ..] = tile.parameters else {
-            unreachable!("a spline layer has coefficients and a bias")
-        };
-        let (basis, residual) = self.split_tape(d_in, tile.input.len(), tile.tape);
-        if self.is_local() {
-            tile.output.fill(0.0);
-            accumulate_local(
-                self.shape(d_in),
-                tile.input,
-                &coefficients.values,
-                tile.output,
-            );
-        } else {
-            expand(tile.input, d_in, self.range, self.grid_size, basis);
-            affine::add_product(basis, &coefficients.values, self.width, tile.output, false);
-        }
-        add_bias_rows(tile.output, &bias.values);
+        let shape = self.shape(d_in);
+        let (located, residual) = tile
+            .tape
+            .split_at_mut(tile.input.len() * spline_layer::TAPE);
+        let (coefficients, weight) = tile.prepared.split_at(shape.prepared_len());
+        let bias = &tile.parameters[1].values;
         if self.has_residual() {
             let (value, slope) = residual.split_at_mut(tile.input.len());
             self.residual_tile(tile.input, value, slope);
-            affine::add_product(
+            PreparedWeight::new(d_in, self.width, weight).forward(
                 value,
-                &tile.parameters[2].values,
-                self.width,
+                Start::Bias(bias),
                 tile.output,
-                true,
             );
+        } else {
+            tile.output.fill(0.0);
+            add_bias_rows(tile.output, bias);
         }
+        spline_layer::locate(shape, tile.input, located);
+        spline_layer::forward(shape, located, coefficients, tile.output);
     }
 
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
-        let (basis, residual) = self.split_tape(d_in, tile.input.len(), tile.tape);
-        let (value, slope) = residual.split_at_mut(residual.len() / 2);
-        let (grad_output, width) = (&*tile.grad_output, self.width);
-        let coefficients = &tile.parameters[0].values;
-        affine::backward_bias(grad_output, &mut tile.gradients[1].values);
-        if self.has_residual() {
-            affine::backward_weight(value, grad_output, width, &mut tile.gradients[2].values);
+        let (shape, grad_output) = (self.shape(d_in), &*tile.grad_output);
+        let (located, residual) = tile.tape.split_at(tile.input.len() * spline_layer::TAPE);
+        let (value, slope) = residual.split_at(residual.len() / 2);
+        let (coefficients, weight) = tile.prepared.split_at(shape.prepared_len());
+        let [grad_coefficients, grad_bias, grad_residual @ ..] = tile.gradients else {
+            unreachable!("a spline layer has coefficients and a bias")
+        };
+        spline_layer::backward_coefficients(
+            shape,
+            located,
+            grad_output,
+            &mut grad_coefficients.values,
+        );
+        affine::backward_bias(grad_output, &mut grad_bias.values);
+        if let [grad_residual] = grad_residual {
+            let grad_residual = &mut grad_residual.values;
+            affine::backward_weight(value, grad_output, self.width, grad_residual);
         }
-        let mut grad_input = tile.grad_input;
-        if let Some(grad_input) = &mut grad_input {
-            if self.has_residual() {
-                let weight = &tile.parameters[2].values;
-                affine::backward_input(grad_output, weight, width, grad_input, false);
-                multiply_in_place(grad_input, slope);
-            } else {
-                grad_input.fill(0.0);
-            }
-        }
-        let grad_coefficients = &mut tile.gradients[0].values;
-        if self.is_local() {
-            let grad_input = grad_input.unwrap_or(&mut tile.scratch[..tile.input.len()]);
-            let shape = self.shape(d_in);
-            accumulate_local_backward(
-                shape,
-                tile.input,
-                coefficients,
-                grad_output,
-                grad_coefficients,
-                grad_input,
-            );
+        let Some(grad_input) = tile.grad_input else {
             return;
-        }
-        affine::backward_weight(basis, grad_output, width, grad_coefficients);
-        if let Some(grad_input) = grad_input {
-            affine::backward_input(grad_output, coefficients, width, tile.scratch, false);
-            expand_backward(
-                tile.input,
-                d_in,
-                self.range,
-                self.grid_size,
-                tile.scratch,
+        };
+        if self.has_residual() {
+            PreparedWeight::new(d_in, self.width, weight).backward(
+                grad_output,
+                Start::Zero,
                 grad_input,
             );
+            multiply_in_place(grad_input, slope);
+        } else {
+            grad_input.fill(0.0);
         }
+        spline_layer::backward_input(shape, located, coefficients, grad_output, grad_input);
     }
 }
 
 impl SplineKan {
-    /// Whether the tile form touches only the four B-splines that are not zero at an input, instead of multiplying by all of them:
-    /// measured to be faster from about this grid size on, when the outputs fill vector registers.
-    fn is_local(&self) -> bool {
-        self.grid_size >= 12 && self.width >= 16
-    }
-
     fn shape(&self, d_in: usize) -> SplineShape {
         SplineShape {
             d_in,
@@ -383,20 +366,5 @@ impl SplineKan {
             range: self.range,
             grid_size: self.grid_size,
         }
-    }
-
-    /// The parts of a tape for `inputs` numbers of input: the B-splines, and the residual function with its slope.
-    fn split_tape<'a>(
-        &self,
-        d_in: usize,
-        inputs: usize,
-        tape: &'a mut [f32],
-    ) -> (&'a mut [f32], &'a mut [f32]) {
-        let dense = if self.is_local() {
-            0
-        } else {
-            self.bases() * d_in
-        };
-        tape.split_at_mut(inputs / d_in * dense)
     }
 }
