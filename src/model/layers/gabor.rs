@@ -186,6 +186,15 @@ impl Layer for Gabor {
         (Tensor::cat(vec![re, im], 1), tangents)
     }
 
+    /// A complex product is four real ones, of half as many pairs as there are inputs.
+    fn multiply_adds(&self, d_in: usize) -> usize {
+        if self.first {
+            d_in * self.width
+        } else {
+            4 * (d_in / 2) * self.width
+        }
+    }
+
     /// The tape holds z as pairs, then −Im x; the scratch one row of ∂z, later −∂Re z.
     fn tile_memory(&self, d_in: usize) -> TileMemory {
         TileMemory {

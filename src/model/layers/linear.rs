@@ -90,6 +90,10 @@ impl Layer for Linear {
         (self.forward(parameters, input), tangents)
     }
 
+    fn multiply_adds(&self, d_in: usize) -> usize {
+        d_in * self.width
+    }
+
     fn tile_memory(&self, _d_in: usize) -> TileMemory {
         TileMemory::default()
     }

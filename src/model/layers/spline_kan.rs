@@ -275,6 +275,11 @@ impl Layer for SplineKan {
         (self.forward(parameters, input), tangents)
     }
 
+    /// The four B-splines that are not zero at a point, and the residual function.
+    fn multiply_adds(&self, d_in: usize) -> usize {
+        (4 + usize::from(self.has_residual())) * d_in * self.width
+    }
+
     /// The tape holds the values of all B-splines (none for local evaluation), then r(x), then r'(x); the scratch the gradients of
     /// the B-splines, or of the input where nobody asks for it.
     fn tile_memory(&self, d_in: usize) -> TileMemory {
