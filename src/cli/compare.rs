@@ -46,7 +46,7 @@ pub(super) struct Compare {
 
 impl Compare {
     pub fn run(self) -> Result<Outcome, CliError> {
-        let talk = Talk::new(self.flags.talk);
+        let talk = Talk::new(self.flags.step.talk);
         let signal = load_signal(&self.input, &talk)?;
         let facts = facts(signal.as_ref());
         let mut request = self.flags.request()?;
@@ -79,7 +79,7 @@ impl Compare {
             .iter()
             .map(|model| Folder::open(&path.join(model), self.flags.force, false))
             .collect::<Result<Vec<_>, _>>()?;
-        let device = device::choose(self.flags.device)?;
+        let device = device::choose(self.flags.step.device)?;
         talk.say(&format!(
             "{}: {}; on {} ({})",
             self.input.display(),
@@ -153,7 +153,7 @@ impl Compare {
                 break;
             }
         }
-        if self.flags.talk.json {
+        if self.flags.step.talk.json {
             print(&to_json(&report))?;
         } else {
             print(&report.table())?;

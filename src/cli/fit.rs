@@ -49,10 +49,10 @@ pub(super) struct Fit {
 
 impl Fit {
     pub fn run(self) -> Result<Outcome, CliError> {
-        let talk = Talk::new(self.flags.talk);
+        let talk = Talk::new(self.flags.step.talk);
         let signal = load_signal(&self.input, &talk)?;
         let (resolved, folder) = self.prepare(signal.as_ref())?;
-        let device = device::choose(self.flags.device)?;
+        let device = device::choose(self.flags.step.device)?;
         let layout = signal.layout();
         talk.say(&format!(
             "{}: {}; {} with {} parameters; on {} ({})",
@@ -63,14 +63,7 @@ impl Fit {
             device.name,
             device.reason
         ));
-        for layer in resolved.network.summary() {
-            talk.detail(&format!(
-                "  {} {} → {}: {} parameters",
-                layer.kind, layer.d_in, layer.d_out, layer.parameters
-            ));
-        }
-        let recipe = toml::to_string_pretty(&resolved.recipe).expect("a recipe is plain data");
-        talk.detail(&recipe);
+        talk.recipe(&resolved);
         interrupt::listen();
         let session = Session {
             talk: &talk,
@@ -93,7 +86,7 @@ impl Fit {
             report.model.bytes as f64 / 1e3
         ));
         let place = folder.path().display();
-        if self.flags.talk.json {
+        if self.flags.step.talk.json {
             print(&to_json(&report))?;
         } else {
             print(&format!("{place}\n"))?;

@@ -6,12 +6,11 @@ use super::CliError;
 use crate::config::{Request, parse_count, parse_seconds};
 use crate::device::DeviceChoice;
 
-/// How large the network is, how long it is trained, and on what.
+/// How long a network is trained, and what else a whole run needs to know.
 #[derive(Debug, Clone, Args)]
 pub(super) struct RunFlags {
-    /// Parameters of the network, for instance 50k or 1.5M
-    #[arg(long, value_name = "COUNT", allow_negative_numbers = true, value_parser = parse_count, help_heading = "Size and budget")]
-    pub params: Option<usize>,
+    #[command(flatten)]
+    pub step: StepFlags,
     /// Stop after this many optimizer steps
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_count, help_heading = "Size and budget")]
     pub steps: Option<usize>,
@@ -21,6 +20,17 @@ pub(super) struct RunFlags {
     /// Stop when the picture reaches this PSNR; exit code 3 if it never does
     #[arg(long, value_name = "DB", allow_negative_numbers = true, value_parser = parse_decibels, help_heading = "Size and budget")]
     pub target_psnr: Option<f64>,
+    /// Replace the results of an earlier run in the output folder
+    #[arg(long, help_heading = "Device and output")]
+    pub force: bool,
+}
+
+/// How large the network and its training steps are, what computes them, and how much is said.
+#[derive(Debug, Clone, Args)]
+pub(super) struct StepFlags {
+    /// Parameters of the network, for instance 50k or 1.5M
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true, value_parser = parse_count, help_heading = "Size and budget")]
+    pub params: Option<usize>,
     /// Samples a step
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_count, help_heading = "Size and budget")]
     pub batch: Option<usize>,
@@ -38,9 +48,6 @@ pub(super) struct RunFlags {
         help_heading = "Device and output"
     )]
     pub device: DeviceChoice,
-    /// Replace the results of an earlier run in the output folder
-    #[arg(long, help_heading = "Device and output")]
-    pub force: bool,
     #[command(flatten)]
     pub talk: TalkFlags,
 }
@@ -68,10 +75,6 @@ impl RunFlags {
     /// The flags as settings of a recipe.
     pub fn request(&self) -> Result<Request, CliError> {
         let mut request = Request::default();
-        let integer = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-        if let Some(count) = self.params {
-            request.set("model.parameters", integer(count));
-        }
         if let Some(steps) = self.steps {
             request.set("training.steps", integer(steps));
         }
@@ -80,6 +83,17 @@ impl RunFlags {
         }
         if let Some(target) = self.target_psnr {
             request.set("training.target_psnr_db", target);
+        }
+        self.step.add_to(&mut request)?;
+        Ok(request)
+    }
+}
+
+impl StepFlags {
+    /// Lays the flags over the settings of `request`.
+    pub fn add_to(&self, request: &mut Request) -> Result<(), CliError> {
+        if let Some(count) = self.params {
+            request.set("model.parameters", integer(count));
         }
         if let Some(batch) = self.batch {
             request.set("training.batch_size", integer(batch));
@@ -90,8 +104,12 @@ impl RunFlags {
         for pair in &self.set {
             request.set_pair(pair)?;
         }
-        Ok(request)
+        Ok(())
     }
+}
+
+fn integer(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn parse_decibels(text: &str) -> Result<f64, String> {

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 target not reached, 130 interrupted with the state saved.
 
+mod bench;
 mod compare;
 mod completions;
 mod devices;
@@ -94,6 +95,7 @@ enum Command {
     Compare(compare::Compare),
     Eval(eval::Eval),
     Info(info::Info),
+    Bench(bench::Bench),
     Models(models::Models),
     Devices(devices::Devices),
     Completions(completions::Completions),
@@ -108,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Compare(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Info(command) => command.run(),
+        Command::Bench(command) => command.run(),
         Command::Models(command) => command.run(),
         Command::Devices(command) => command.run(),
         Command::Completions(command) => command.run(),

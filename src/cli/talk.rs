@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::flags::TalkFlags;
 use super::print_error;
+use crate::config::Resolved;
 use crate::report::format_count;
 use crate::train::Progress;
 
@@ -48,6 +49,18 @@ impl Talk {
         if self.flags.verbose {
             self.say(text);
         }
+    }
+
+    /// The layers and the recipe, for people who asked for more.
+    pub fn recipe(&self, resolved: &Resolved) {
+        for layer in resolved.network.summary() {
+            self.detail(&format!(
+                "  {} {} → {}: {} parameters",
+                layer.kind, layer.d_in, layer.d_out, layer.parameters
+            ));
+        }
+        let recipe = toml::to_string_pretty(&resolved.recipe).expect("a recipe is plain data");
+        self.detail(&recipe);
     }
 
     /// Shows where a training run is.

@@ -12,7 +12,7 @@ mod table;
 pub use preset::{About, DEFAULT_PRESET, PRESETS, Preset};
 pub use quantity::{parse_count, parse_seconds};
 pub use recipe::{ModelRecipe, Recipe, TrainingRecipe};
-pub use resolve::{Request, Resolved, SignalFacts, resolve};
+pub use resolve::{CUSTOM, Request, Resolved, SignalFacts, resolve};
 pub use table::nearest;
 
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use super::table::{merge, nearest, parse_value, set};
 use crate::model::{Hints, Network, size_to_budget};
 
 /// The name in `model.preset` of a recipe that starts from no preset.
-const CUSTOM: &str = "custom";
+pub const CUSTOM: &str = "custom";
 
 /// Fewest parameters that a default budget goes down to, for very small signals.
 const SMALLEST_DEFAULT_BUDGET: usize = 2_000;

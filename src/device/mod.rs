@@ -9,6 +9,10 @@ mod gpu;
 #[cfg(not(feature = "gpu"))]
 #[path = "no_gpu.rs"]
 mod gpu;
+mod memory;
+mod peak;
+
+pub use memory::PeakMemory;
 
 use std::str::FromStr;
 
@@ -135,6 +139,15 @@ impl Chosen {
         match &self.device {
             Some(device) => Box::new(BurnEngine::new(device.clone())),
             None => Box::new(TiledEngine::default()),
+        }
+    }
+
+    /// Measures, within half a second, how fast the device multiplies matrices at best, in 10⁹ floating-point operations a second; none
+    /// for graphics adapters.
+    pub fn matrix_product_gflops(&self) -> Option<f64> {
+        match &self.device {
+            Some(_) => None,
+            None => Some(peak::matrix_product_gflops()),
         }
     }
 }

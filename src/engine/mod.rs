@@ -6,10 +6,12 @@
 
 mod burn;
 mod loss;
+mod profile;
 mod tiled;
 
 pub use burn::BurnEngine;
 pub use loss::Loss;
+pub use profile::Profile;
 pub use tiled::TiledEngine;
 
 use crate::model::{Network, Parameters};
@@ -63,4 +65,9 @@ pub trait Engine: Send {
         coordinates: &[f32],
         values: &mut [f32],
     ) -> Result<(), EngineError>;
+
+    /// Where the time has gone since the last call; none for an engine that cannot tell.
+    fn take_profile(&mut self) -> Option<Profile> {
+        None
+    }
 }

@@ -5,10 +5,11 @@
 //! number of threads is. The plain twin is [`super::BurnEngine`] on the same layers.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use super::{Batch, Engine, EngineError, Loss, Measured};
+use super::{Batch, Engine, EngineError, Loss, Measured, Profile};
 use crate::kernels::Buffer;
 use crate::kernels::elementwise::{axpy, l1, mse};
 use crate::model::{Network, Parameters, TileBackward, TileForward};
@@ -35,6 +36,8 @@ pub struct TiledEngine {
     workspaces: Vec<Mutex<Workspace>>,
     /// One for each part of a batch.
     parts: Vec<Mutex<Part>>,
+    /// Time spent on adding up the parts since the last profile was taken.
+    adding_up: Duration,
 }
 
 /// What follows from the layers: places in a workspace.
@@ -57,6 +60,8 @@ struct Workspace {
     tapes: Vec<Buffer>,
     gradients: [Buffer; 2],
     scratch: Buffer,
+    /// What this thread's time went to since the last profile was taken.
+    profile: Profile,
 }
 
 /// What all tiles read.
@@ -108,6 +113,7 @@ impl Workspace {
         self.gradients = [0, 1].map(|_| Buffer::zeros(plan.widest * rows));
         let scratch = plan.scratches.iter().copied().max().unwrap_or(0);
         self.scratch = Buffer::zeros(scratch * rows);
+        self.profile = Profile::new(plan.widths.len());
     }
 
     /// Runs `rows` rows forward; the last activations hold the result.
@@ -116,6 +122,7 @@ impl Workspace {
         for (index, (config, d_in)) in plan.network.layers_with_d_in().enumerate() {
             let (before, after) = self.activations.split_at_mut(index);
             let count = plan.tensors[index];
+            let start = Instant::now();
             config.layer().forward_tile(
                 d_in,
                 TileForward {
@@ -127,6 +134,7 @@ impl Workspace {
                     keep,
                 },
             );
+            self.profile.forward[index] += start.elapsed();
             first += count;
         }
     }
@@ -145,6 +153,7 @@ impl Workspace {
         for (index, (config, d_in)) in layers.into_iter().enumerate().rev() {
             let first = end - plan.tensors[index];
             let [grad_output, grad_input] = &mut self.gradients;
+            let start = Instant::now();
             config.layer().backward_tile(
                 d_in,
                 TileBackward {
@@ -162,6 +171,7 @@ impl Workspace {
                     scratch: &mut self.scratch[..rows * plan.scratches[index]],
                 },
             );
+            self.profile.backward[index] += start.elapsed();
             self.gradients.swap(0, 1);
             end = first;
         }
@@ -258,16 +268,19 @@ impl Engine for TiledEngine {
                     let Workspace {
                         activations,
                         gradients,
+                        profile,
                         ..
                     } = &mut *workspace;
                     let prediction = &activations[activations.len() - 1][..target.len()];
                     let gradient = &mut gradients[0][..target.len()];
+                    let start = Instant::now();
                     let squared_error = mse(prediction, target, gradient, scale);
                     part.squared_error += squared_error;
                     part.loss += match loss {
                         Loss::Mse => squared_error,
                         Loss::L1 => l1(prediction, target, gradient, scale),
                     };
+                    profile.loss += start.elapsed();
                     workspace.backward(plan, weights, input, rows, &mut part.gradients);
                 }
             });
@@ -280,7 +293,9 @@ impl Engine for TiledEngine {
             mean_squared_error: parts.iter().map(|p| p.squared_error).sum(),
         };
         let parts: Vec<&Parameters> = parts.iter_mut().map(|p| &p.gradients).collect();
+        let start = Instant::now();
         add_up(&parts, gradients);
+        self.adding_up += start.elapsed();
         Ok(measured)
     }
 
@@ -308,6 +323,20 @@ impl Engine for TiledEngine {
                 values.copy_from_slice(&last[..values.len()]);
             });
         Ok(())
+    }
+
+    fn take_profile(&mut self) -> Option<Profile> {
+        let layers = self.plan.as_ref().map_or(0, |plan| plan.widths.len());
+        let threads = self.workspaces.len();
+        let mut profile = Profile {
+            gradient_sum: std::mem::take(&mut self.adding_up),
+            ..Profile::new(layers)
+        };
+        for workspace in &mut self.workspaces {
+            let workspace = workspace.get_mut().unwrap_or_else(PoisonError::into_inner);
+            profile.take_thread(&mut workspace.profile, threads);
+        }
+        Some(profile)
     }
 }
 

@@ -101,6 +101,9 @@ pub trait Layer: Debug + Send + Sync {
         tangents: Vec<Tensor<2>>,
     ) -> (Tensor<2>, Vec<Tensor<2>>);
 
+    /// Multiply-adds of the matrix products that the formula needs for one row, forward.
+    fn multiply_adds(&self, d_in: usize) -> usize;
+
     /// What the tile form needs for `d_in` inputs.
     fn tile_memory(&self, d_in: usize) -> TileMemory;
 

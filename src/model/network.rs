@@ -157,6 +157,23 @@ impl Network {
         self.summary().iter().map(|layer| layer.parameters).sum()
     }
 
+    /// Multiply-adds of the matrix products that the formulas of the layers need for one row, forward.
+    pub fn multiply_adds(&self) -> usize {
+        self.multiply_adds_per_layer().sum()
+    }
+
+    /// The same for one row of a training step: as many again for the gradients of the weights, and as many again for the
+    /// gradients of the inputs, which the first layer does not need.
+    pub fn training_multiply_adds(&self) -> usize {
+        let first = self.multiply_adds_per_layer().next().unwrap_or(0);
+        3 * self.multiply_adds() - first
+    }
+
+    fn multiply_adds_per_layer(&self) -> impl Iterator<Item = usize> {
+        self.layers_with_d_in()
+            .map(|(config, d_in)| config.layer().multiply_adds(d_in))
+    }
+
     /// Checks, before memory is taken, that the network is small enough to be trained.
     ///
     /// # Errors

@@ -1,11 +1,14 @@
-//! What a run and a comparison say of themselves: pure functions from results to bytes.
+//! What a run, a comparison and a benchmark say of themselves: pure functions from results to bytes.
 //!
-//! The names of the fields of `report.json`, `metrics.jsonl` and `compare.json` are a contract with the scripts of our users.
+//! The names of the fields of `report.json`, `metrics.jsonl`, `compare.json` and of what `inr bench --json` prints are a contract
+//! with the scripts of our users.
 
+mod bench;
 mod compare;
 mod run;
 mod table;
 
+pub use bench::{BenchReport, BenchedModel, LayerTime, StepProfile};
 pub use compare::{CompareReport, ComparedModel};
 pub use run::{InputReport, ModelReport, RunReport, TrainingReport, metrics_line};
 pub use table::markdown_table;

@@ -3,6 +3,7 @@
 //! The trainer prints nothing and writes nothing: it emits [`Event`]s, and progress lines, log files, checkpoints and tests are
 //! consumers of that one stream.
 
+pub mod bench;
 mod budget;
 mod checkpoint;
 mod event;

@@ -342,7 +342,7 @@ fn completions_exist_for_every_shell() {
     let place = Place::new();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let text = place.run(&format!("completions {shell}")).done().stdout;
-        for word in ["fit", "upsample", "target-psnr"] {
+        for word in ["fit", "upsample", "bench", "target-psnr"] {
             assert!(text.contains(word), "{shell}: {word}");
         }
     }
@@ -378,7 +378,7 @@ fn every_example_of_the_help_runs() {
     }
     const SHORT: &str = "--device cpu --set model.parameters=1000 --set training.steps=3 --set training.batch_size=256";
     let commands = commands(&place);
-    assert_eq!(commands.len(), 8, "{commands:?}");
+    assert_eq!(commands.len(), 9, "{commands:?}");
     let mut count = 0;
     for command in commands {
         let help = place.run(&format!("{command} --help")).done().stdout;
@@ -394,7 +394,7 @@ fn every_example_of_the_help_runs() {
                 "{example}"
             );
             let short = match command.as_str() {
-                "fit" | "compare" => SHORT,
+                "fit" | "compare" | "bench" => SHORT,
                 "upsample" | "eval" => "--device cpu",
                 _ => "",
             };

@@ -18,7 +18,7 @@ pub fn fails(place: &Place, line: &str, code: i32, words: &[&str]) {
 
 /// As [`fails`], for what clap refuses: its answer shows the usage too.
 #[track_caller]
-fn misused(place: &Place, line: &str, words: &[&str]) {
+pub fn misused(place: &Place, line: &str, words: &[&str]) {
     let before = place.files("");
     place.run(line).refused(2, words);
     assert!(place.files("") == before, "{line} changed files");

@@ -11,14 +11,16 @@ use super::numbers::{
     assert_close, layer_examples, matrix, matrix_shape, numbers, uniform, uniform_f32,
 };
 
-/// The number of trained numbers by the formula of the kind, and how its initial values are spread: one law a tensor.
-fn expectation(config: &LayerConfig, d_in: usize) -> (usize, Vec<Law>) {
+/// The number of trained numbers by the formula of the kind, the multiply-adds that it needs for a row, and how its initial values are
+/// spread: one law a tensor.
+fn expectation(config: &LayerConfig, d_in: usize) -> (usize, usize, Vec<Law>) {
     let torch = 1.0 / (d_in as f64).sqrt();
     // Sitzmann et al. 2020, section 3.2.
     let siren = |omega_0: f32| (6.0 / d_in as f64).sqrt() / f64::from(omega_0);
     match config {
         LayerConfig::Linear(l) => (
             d_in * l.width + l.width,
+            d_in * l.width,
             vec![
                 Law::Uniform(l.omega_0.map_or(torch, siren)),
                 Law::Uniform(torch),
@@ -32,16 +34,19 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, Vec<Law>) {
             };
             (
                 d_in * l.width + l.width,
+                d_in * l.width,
                 vec![Law::Uniform(bound), Law::Uniform(torch)],
             )
         }
         LayerConfig::Gabor(l) if l.first => (
             d_in * l.width + l.width,
+            d_in * l.width,
             vec![Law::Uniform(torch * f64::from(l.weight_scale)); 2],
         ),
-        // Complex: 2 numbers a weight, half as many inputs.
+        // Complex: 2 numbers a weight, half as many inputs; (a + ib)(c + id) = ac − bd + i(ad + bc).
         LayerConfig::Gabor(l) => (
             2 * (d_in / 2 * l.width + l.width),
+            4 * (d_in / 2 * l.width),
             vec![Law::Uniform((2.0 / d_in as f64).sqrt() * f64::from(l.weight_scale)); 2],
         ),
         LayerConfig::FourierKan(l) => {
@@ -54,6 +59,8 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, Vec<Law>) {
             let deviations: Vec<f64> = powers.iter().map(|p| p * scale).collect();
             (
                 2 * l.frequencies * d_in * l.width + l.width,
+                // A cosine and a sine of each frequency on every edge.
+                2 * l.frequencies * d_in * l.width,
                 vec![Law::Normal(deviations.repeat(2)), Law::Zero],
             )
         }
@@ -63,8 +70,10 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, Vec<Law>) {
             let bases = l.grid_size + 3;
             let mut count = bases * d_in * l.width + l.width;
             let mut laws = vec![Law::Normal(vec![deviation; bases]), Law::Zero];
+            // Cubic B-splines span four intervals, so that four are not zero at a point.
+            let multiply_adds = 4 * d_in * l.width;
             match l.residual {
-                Residual::None => return (count, laws),
+                Residual::None => return (count, multiply_adds, laws),
                 Residual::Sine => {
                     laws[1] = Law::Uniform(torch);
                     laws.push(Law::Uniform(siren(l.omega_0)));
@@ -72,7 +81,7 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, Vec<Law>) {
                 Residual::Silu | Residual::Identity => laws.push(Law::Uniform(torch)),
             }
             count += d_in * l.width;
-            (count, laws)
+            (count, multiply_adds + d_in * l.width, laws)
         }
     }
 }
@@ -139,10 +148,11 @@ fn counts_and_initial_values_follow_their_formulas() {
         // Wide, so that the statistics are sharp.
         config.layer_mut().set_d_out(2000);
         let layer = config.layer();
-        let (count, laws) = expectation(&config, d_in);
+        let (count, multiply_adds, laws) = expectation(&config, d_in);
         let specs = layer.parameters(d_in);
         let found: usize = specs.iter().map(|s| s.count()).sum();
         assert_eq!(found, count, "{name}");
+        assert_eq!(layer.multiply_adds(d_in), multiply_adds, "{name}");
         let values = layer.initialize(d_in, &mut StdRng::seed_from_u64(5));
         assert_eq!(
             (values.len(), specs.len()),

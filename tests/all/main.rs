@@ -1,5 +1,6 @@
 //! All integration tests in one program, so that the library is linked once.
 
+mod bench;
 mod cli;
 mod cli_errors;
 mod cli_fit;

@@ -203,6 +203,10 @@ impl Layer for FourierKan {
         (self.forward(parameters, input), tangents)
     }
 
+    fn multiply_adds(&self, d_in: usize) -> usize {
+        2 * self.frequencies * d_in * self.width
+    }
+
     /// The tape holds the cosines and sines; the scratch their gradients.
     fn tile_memory(&self, d_in: usize) -> TileMemory {
         let features = 2 * self.frequencies * d_in;

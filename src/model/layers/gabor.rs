@@ -187,6 +187,15 @@ impl Layer for Gabor {
         (Tensor::cat(vec![re, im], 1), tangents)
     }
 
+    /// A complex product is four real ones, of half as many pairs as there are inputs.
+    fn multiply_adds(&self, d_in: usize) -> usize {
+        if self.first {
+            d_in * self.width
+        } else {
+            4 * (d_in / 2) * self.width
+        }
+    }
+
     /// The tape holds z as pairs, then Re x − Im x; the scratch what the gradient of a complex product needs.
     fn tile_memory(&self, d_in: usize) -> TileMemory {
         let (tape, prepared) = if self.first {

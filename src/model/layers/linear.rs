@@ -92,6 +92,10 @@ impl Layer for Linear {
         (self.forward(parameters, input), tangents)
     }
 
+    fn multiply_adds(&self, d_in: usize) -> usize {
+        d_in * self.width
+    }
+
     fn tile_memory(&self, d_in: usize) -> TileMemory {
         TileMemory {
             prepared: PreparedWeight::len(d_in, self.width),

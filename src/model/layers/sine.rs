@@ -108,6 +108,10 @@ impl Layer for Sine {
         (phase.sin(), tangents)
     }
 
+    fn multiply_adds(&self, d_in: usize) -> usize {
+        d_in * self.width
+    }
+
     /// The tape holds dy/dz = ω₀ cos(ω₀ z).
     fn tile_memory(&self, d_in: usize) -> TileMemory {
         TileMemory {

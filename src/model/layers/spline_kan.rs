@@ -276,6 +276,11 @@ impl Layer for SplineKan {
         (self.forward(parameters, input), tangents)
     }
 
+    /// The four B-splines that are not zero at a point, and the residual function.
+    fn multiply_adds(&self, d_in: usize) -> usize {
+        (4 + usize::from(self.has_residual())) * d_in * self.width
+    }
+
     /// The tape holds what `spline_layer::locate` finds, then r(x), then r'(x).
     fn tile_memory(&self, d_in: usize) -> TileMemory {
         let mut memory = TileMemory {
