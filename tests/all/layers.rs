@@ -274,7 +274,8 @@ impl<'a> Point<'a> {
     fn objective(&self, leaves: &[Tensor<2>], which: usize) -> Tensor<1> {
         let result = self.evaluate(leaves)[which].clone();
         let [rows, columns] = result.dims();
-        assert_eq!([rows, columns], [ROWS, self.layer.d_out()]);
+        let [_, d_in] = leaves[leaves.len() - 1].dims();
+        assert_eq!([rows, columns], [ROWS, self.layer.d_out(d_in)]);
         let weights = uniform(6, rows * columns, -1.0, 1.0);
         (matrix(&weights, [rows, columns], &result.device()) * result).sum()
     }
@@ -394,7 +395,7 @@ fn networks_around(config: &LayerConfig, d_in: usize) -> Vec<Network> {
     lists
         .into_iter()
         .map(|layers| {
-            let d_out = layers.last().unwrap().layer().d_out();
+            let d_out = layers.last().unwrap().layer().d_out(d_in);
             Network::new(layers, d_in, d_out, &Hints::default()).unwrap()
         })
         .collect()
