@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
-use super::layers::{FourierKan, Gabor, Linear, Sine, SplineKan};
+use super::layers::{FourierKan, Gabor, GatedTanh, LayerNorm, Linear, Sine, SplineKan};
 use super::parameters::{Parameter, ParameterSpec};
 
 /// What a layer may want to know of the signal when a field was left open.
@@ -164,4 +164,6 @@ layer_kinds! {
     "gabor" => Gabor,
     "fourier-kan" => FourierKan,
     "spline-kan" => SplineKan,
+    "gated-tanh" => GatedTanh,
+    "layer-norm" => LayerNorm,
 }
