@@ -85,7 +85,10 @@ impl Plan {
             .layers_with_d_in()
             .map(|(config, d_in)| config.layer().tile_memory(d_in))
             .collect();
-        let widths: Vec<usize> = network.layers().iter().map(|l| l.layer().d_out()).collect();
+        let widths: Vec<usize> = network
+            .layers_with_d_in()
+            .map(|(config, d_in)| config.layer().d_out(d_in))
+            .collect();
         let tapes: Vec<usize> = memory.iter().map(|m| m.tape).collect();
         let numbers: usize = widths.iter().sum::<usize>() + tapes.iter().sum::<usize>();
         let rows = BYTES_OF_A_TILE / (4 * numbers.max(1));

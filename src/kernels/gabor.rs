@@ -75,34 +75,29 @@ fn gabor_library(z: [&[f32]; 2], omega_0: f32, s_squared: f32, y: [&mut [f32]; 2
 
 /// Replaces z = a + i b by its gradient, from Re ψ and Im ψ as [`gabor`] wrote them and from their gradients.
 pub fn gabor_backward(
-    [a, b]: [&mut [f32]; 2],
+    z: [&mut [f32]; 2],
+    psi: [&[f32]; 2],
+    omega_0: f32,
+    s_0: f32,
+    grad_psi: [&[f32]; 2],
+) {
+    dispatch!(gabor_backward_body(
+        z: [&mut [f32]; 2], psi: [&[f32]; 2], omega_0: f32, s_0: f32, grad_psi: [&[f32]; 2]
+    ));
+}
+
+#[inline(always)]
+fn gabor_backward_body<const FMA: bool>(
+    z: [&mut [f32]; 2],
     [re, im]: [&[f32]; 2],
     omega_0: f32,
     s_0: f32,
     [grad_re, grad_im]: [&[f32]; 2],
 ) {
-    dispatch!(gabor_backward_body(
-        a: &mut [f32], b: &mut [f32], re: &[f32], im: &[f32],
-        omega_0: f32, s_0: f32, grad_re: &[f32], grad_im: &[f32]
-    ));
-}
-
-#[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "dispatch takes plain names")]
-fn gabor_backward_body<const FMA: bool>(
-    a: &mut [f32],
-    b: &mut [f32],
-    re: &[f32],
-    im: &[f32],
-    omega_0: f32,
-    s_0: f32,
-    grad_re: &[f32],
-    grad_im: &[f32],
-) {
     let two_s_squared = 2.0 * s_0 * s_0;
     for_each(
         [re, im, grad_re, grad_im],
-        [a, b],
+        z,
         #[inline(always)]
         |[re, im, g, h], [a, b]| {
             let p = mul_add::<FMA>(g, re, h * im);

@@ -14,7 +14,9 @@ mod buffer;
 pub mod elementwise;
 pub mod fourier;
 pub mod gabor;
+pub mod gated;
 pub mod matmul;
+pub mod normalize;
 pub mod optimizer;
 mod spline;
 pub mod spline_layer;
@@ -218,7 +220,8 @@ fn for_each<const I: usize, const U: usize>(
 fn for_each_whole<const I: usize, const U: usize>(
     inputs: [&[f32]; I],
     mut updated: [&mut [f32]; U],
-    f: impl Fn([f32; I], [f32; U]) -> [f32; U],
+    // Borrowed here, for the call of a `&F` as an `impl Fn` is a function of its own, which is left out of line when it grows large.
+    f: &impl Fn([f32; I], [f32; U]) -> [f32; U],
 ) {
     let length = updated[0].len();
     check_lengths(&inputs, &updated, length);

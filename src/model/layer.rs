@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
-use super::layers::{FourierKan, Gabor, Linear, Sine, SplineKan};
+use super::layers::{FourierKan, Gabor, GatedTanh, LayerNorm, Linear, Sine, SplineKan};
 use super::parameters::{Parameter, ParameterSpec};
 
 /// What a layer may want to know of the signal when a field was left open.
@@ -69,10 +69,11 @@ pub struct TileBackward<'a> {
 
 /// One layer: a config record that knows its parameters, its init, its plain form, its derivative rule and its tile form.
 pub trait Layer: Debug + Send + Sync {
-    /// How many values a row has after this layer.
-    fn d_out(&self) -> usize;
+    /// How many values a row of `d_in` values has after this layer; 0 when it is left to the signal.
+    fn d_out(&self, d_in: usize) -> usize;
 
-    /// Sets the number of outputs; used for the last layer, whose width is the number of channels of the signal.
+    /// Sets the number of outputs, as sizing does, and for the last layer the number of channels of the signal. A layer whose
+    /// outputs are as many as its inputs has nothing to set.
     fn set_d_out(&mut self, d_out: usize);
 
     /// Fills fields that were left to the signal.
@@ -176,4 +177,6 @@ layer_kinds! {
     "gabor" => Gabor,
     "fourier-kan" => FourierKan,
     "spline-kan" => SplineKan,
+    "gated-tanh" => GatedTanh,
+    "layer-norm" => LayerNorm,
 }

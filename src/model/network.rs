@@ -45,7 +45,7 @@ pub enum NetworkError {
     },
     /// The last layer has another width than the signal has channels.
     #[error(
-        "the last layer gives {found} values, but the signal has {expected} channels; leave its width out"
+        "the last layer gives {found} values, but the signal has {expected} channels; leave its width out or put a linear layer after it"
     )]
     Output {
         /// Width of the last layer.
@@ -93,28 +93,27 @@ impl Network {
         if d_in == 0 || d_out == 0 {
             return Err(NetworkError::NoAxes { d_in, d_out });
         }
-        let last = layers.last_mut().ok_or(NetworkError::Empty)?;
-        if last.layer().d_out() == 0 {
-            last.layer_mut().set_d_out(d_out);
-        }
-        let found = last.layer().d_out();
-        if found != d_out {
-            return Err(NetworkError::Output {
-                found,
-                expected: d_out,
-            });
-        }
+        let last = layers.len().checked_sub(1).ok_or(NetworkError::Empty)?;
         let mut width = d_in;
         for (index, config) in layers.iter_mut().enumerate() {
             let kind = config.kind();
             let layer = config.layer_mut();
+            if index == last && layer.d_out(width) == 0 {
+                layer.set_d_out(d_out);
+            }
             layer.derive(hints);
             layer.check(width).map_err(|message| NetworkError::Layer {
                 index,
                 kind,
                 message,
             })?;
-            width = layer.d_out();
+            width = layer.d_out(width);
+        }
+        if width != d_out {
+            return Err(NetworkError::Output {
+                found: width,
+                expected: d_out,
+            });
         }
         Ok(Self {
             layers,
@@ -140,9 +139,11 @@ impl Network {
 
     /// Each layer with its number of inputs.
     pub fn layers_with_d_in(&self) -> impl Iterator<Item = (&LayerConfig, usize)> {
-        let inputs =
-            std::iter::once(self.d_in).chain(self.layers.iter().map(|l| l.layer().d_out()));
-        self.layers.iter().zip(inputs)
+        self.layers.iter().scan(self.d_in, |width, config| {
+            let d_in = *width;
+            *width = config.layer().d_out(d_in);
+            Some((config, d_in))
+        })
     }
 
     /// How many parameter tensors each layer has.
@@ -189,7 +190,7 @@ impl Network {
     /// The widest row between two layers, inputs and outputs included.
     pub fn widest(&self) -> usize {
         self.layers_with_d_in()
-            .map(|(config, d_in)| config.layer().d_out().max(d_in))
+            .map(|(config, d_in)| config.layer().d_out(d_in).max(d_in))
             .max()
             .unwrap_or(0)
     }
@@ -202,7 +203,7 @@ impl Network {
                 LayerSummary {
                     kind: config.kind(),
                     d_in,
-                    d_out: config.layer().d_out(),
+                    d_out: config.layer().d_out(d_in),
                     parameters: specs.iter().map(|s| s.count()).sum(),
                     shapes: specs
                         .into_iter()

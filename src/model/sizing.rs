@@ -16,7 +16,7 @@ pub fn size_to_budget(
     budget: usize,
 ) -> Result<Network, NetworkError> {
     // Scaling would hide a width of 0.
-    Network::new(layers.to_vec(), d_in, d_out, hints)?;
+    let unscaled = Network::new(layers.to_vec(), d_in, d_out, hints)?;
     let count = |network: &Network| network.parameter_count();
     let build = |widths: &[usize]| -> Result<Network, NetworkError> {
         let mut layers = layers.to_vec();
@@ -26,9 +26,10 @@ pub fn size_to_budget(
         Network::new(layers, d_in, d_out, hints)
     };
     let hidden = layers.len().saturating_sub(1);
-    let base: Vec<f64> = layers[..hidden]
-        .iter()
-        .map(|l| l.layer().d_out() as f64)
+    let base: Vec<f64> = unscaled
+        .layers_with_d_in()
+        .take(hidden)
+        .map(|(config, d_in)| config.layer().d_out(d_in) as f64)
         .collect();
     let scaled = |scale: f64| -> Vec<usize> {
         base.iter()

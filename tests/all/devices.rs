@@ -59,7 +59,7 @@ fn every_layer_on_a_graphics_adapter_agrees_with_the_cpu() {
             width: 1,
             omega_0: None,
         });
-        let d_out = config.layer().d_out();
+        let d_out = config.layer().d_out(d_in);
         for (layers, d_out) in [
             (vec![config.clone()], d_out),
             (vec![config.clone(), one_output], 1),

@@ -316,7 +316,7 @@ fn with_both_engines(
     set: impl Fn(&mut Parameters),
     input: &[f32],
 ) -> [Vec<f32>; 2] {
-    let d_out = config.layer().d_out();
+    let d_out = config.layer().d_out(1);
     let network = Network::new(vec![config], 1, d_out, &Hints::default()).unwrap();
     let mut parameters = network.initialize(0);
     set(&mut parameters);

@@ -6,6 +6,7 @@ mod cli_errors;
 mod cli_fit;
 mod cli_places;
 mod devices;
+mod fkan;
 mod formulas;
 mod layers;
 mod metrics;

@@ -87,7 +87,8 @@ fn presets_fit_every_budget_and_number_of_channels() {
     }
 }
 
-/// Two layers of each example of each kind under a linear layer, at any budget.
+/// Two layers of each example of each kind under a linear layer, at any budget; a kind without a width of its own over a linear
+/// layer too.
 #[test]
 fn every_layer_kind_can_be_sized() {
     for kind in LAYER_KINDS {
@@ -100,7 +101,12 @@ fn every_layer_kind_can_be_sized() {
                 panic!("no example of {} reads coordinates", kind.name);
             };
             let linear = serde_json::from_value(json!({"kind": "linear"})).unwrap();
-            let layers = [first, config, linear];
+            let layers = if first.layer().d_out(2) == 2 {
+                let below = serde_json::from_value(json!({"kind": "linear", "width": 8})).unwrap();
+                vec![below, first, config, linear]
+            } else {
+                vec![first, config, linear]
+            };
             for budget in [5_000, 50_000, 430_000] {
                 let network = size_to_budget(&layers, 2, 3, &Hints::default(), budget).unwrap();
                 let found = network.parameter_count();
@@ -254,6 +260,11 @@ fn a_wrong_list_of_layers_is_named_with_place_and_field() {
         expected: 3,
     };
     assert_eq!(output, expected);
+    // A layer without a width of its own cannot take that of the signal.
+    let layers = || json!([{"kind": "sine", "width": 4, "first": true}, {"kind": "layer-norm"}]);
+    assert_eq!(error(layers(), 3), output);
+    let layers = serde_json::from_value(layers()).unwrap();
+    assert!(Network::new(layers, 2, 4, &Hints::default()).is_ok());
     // The field that is wrong, in the second of three layers.
     for (kind, field, value) in [
         ("linear", "width", json!(0)),
@@ -274,6 +285,9 @@ fn a_wrong_list_of_layers_is_named_with_place_and_field() {
         ("spline-kan", "range", json!(0.0)),
         ("spline-kan", "omega_0", json!(0.0)),
         ("spline-kan", "noise_scale", json!(-0.1)),
+        ("gated-tanh", "width", json!(0)),
+        ("gated-tanh", "omega_0", json!(0.0)),
+        ("layer-norm", "epsilon", json!(0.0)),
     ] {
         let mut layer = json!({"kind": kind, "width": 4});
         if kind == "gabor" {
@@ -281,6 +295,9 @@ fn a_wrong_list_of_layers_is_named_with_place_and_field() {
         }
         if kind == "fourier-kan" {
             layer["frequencies"] = json!(3);
+        }
+        if kind == "layer-norm" {
+            layer = json!({"kind": kind});
         }
         layer[field] = value;
         let first = json!({"kind": "sine", "width": 5, "first": true});

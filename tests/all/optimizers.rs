@@ -68,7 +68,7 @@ fn optimizers_agree_with_their_formulas_in_f64() {
                     .map(|&g| g.into())
                     .collect();
                 let hidden = tensor.layer > 0 && tensor.layer < last;
-                let matrix = !tensor.name.ends_with("bias");
+                let matrix = !tensor.name.ends_with("bias") && !tensor.name.ends_with("gain");
                 if kind == OptimizerKind::Muon && hidden && matrix {
                     muon_tensors += 1;
                     let mu = config.momentum;
@@ -111,8 +111,8 @@ fn optimizers_agree_with_their_formulas_in_f64() {
                 assert_close(&found, p, 2e-5, &context);
             }
         }
-        // Of the hidden layers: gabor 1, Fourier 1, spline 2, sine 1; four steps.
-        let expected = if kind == OptimizerKind::Muon { 20 } else { 0 };
+        // Of the hidden layers: gabor 1, Fourier 1, norm 0, spline 2, gated 1, sine 1; four steps.
+        let expected = if kind == OptimizerKind::Muon { 24 } else { 0 };
         assert_eq!(muon_tensors, expected);
     }
 }

@@ -35,7 +35,9 @@ pub fn mixed_network() -> Network {
         {"kind": "gabor", "width": 6, "omega_0": 4.0, "s_0": 1.0, "first": true},
         {"kind": "gabor", "width": 5, "omega_0": 4.0, "s_0": 1.0},
         {"kind": "fourier-kan", "width": 7, "frequencies": 3, "cap_at_nyquist": false},
+        {"kind": "layer-norm"},
         {"kind": "spline-kan", "width": 8},
+        {"kind": "gated-tanh", "width": 7},
         {"kind": "sine", "width": 6},
         {"kind": "linear"},
     ]);

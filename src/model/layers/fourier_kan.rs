@@ -109,7 +109,7 @@ pub(super) fn constant_row(like: &Tensor<2>, values: Vec<f64>) -> Tensor<2> {
 }
 
 impl Layer for FourierKan {
-    fn d_out(&self) -> usize {
+    fn d_out(&self, _d_in: usize) -> usize {
         self.width
     }
 

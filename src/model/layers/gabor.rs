@@ -111,7 +111,7 @@ impl Gabor {
 }
 
 impl Layer for Gabor {
-    fn d_out(&self) -> usize {
+    fn d_out(&self, _d_in: usize) -> usize {
         2 * self.width
     }
 

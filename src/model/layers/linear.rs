@@ -44,7 +44,7 @@ impl Linear {
 }
 
 impl Layer for Linear {
-    fn d_out(&self) -> usize {
+    fn d_out(&self, _d_in: usize) -> usize {
         self.width
     }
 

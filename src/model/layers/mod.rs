@@ -4,6 +4,8 @@ mod affine;
 mod complex;
 mod fourier_kan;
 mod gabor;
+mod gated_tanh;
+mod layer_norm;
 mod linear;
 mod sine;
 mod spline_kan;
@@ -11,6 +13,8 @@ mod trigonometry;
 
 pub use fourier_kan::FourierKan;
 pub use gabor::Gabor;
+pub use gated_tanh::GatedTanh;
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use sine::Sine;
 pub use spline_kan::{Residual, SplineKan};

@@ -57,7 +57,7 @@ impl Sine {
 }
 
 impl Layer for Sine {
-    fn d_out(&self) -> usize {
+    fn d_out(&self, _d_in: usize) -> usize {
         self.width
     }
 

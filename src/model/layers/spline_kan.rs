@@ -180,7 +180,7 @@ impl SplineKan {
 }
 
 impl Layer for SplineKan {
-    fn d_out(&self) -> usize {
+    fn d_out(&self, _d_in: usize) -> usize {
         self.width
     }
 
