@@ -14,6 +14,8 @@ pub struct Profile {
     pub backward: Vec<Duration>,
     /// The loss and its derivative.
     pub loss: Duration,
+    /// Preparing the parameters for all tiles.
+    pub preparation: Duration,
     /// Adding up the gradients of the parts of a batch.
     pub gradient_sum: Duration,
 }
@@ -42,6 +44,6 @@ impl Profile {
     /// All of it.
     pub fn total(&self) -> Duration {
         let layers: Duration = self.forward.iter().chain(&self.backward).sum();
-        layers + self.loss + self.gradient_sum
+        layers + self.loss + self.preparation + self.gradient_sum
     }
 }

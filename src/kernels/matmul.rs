@@ -275,6 +275,7 @@ impl Panel<'_> {
         c: &mut MatrixMut,
         start: Start,
     ) {
+        self.prefetch::<V, ROWS, VECTORS>(row, c);
         if self.tail < LANES {
             let sums = if self.is_padded {
                 self.sums::<V, ROWS, VECTORS, false>(row, a)
@@ -285,6 +286,23 @@ impl Panel<'_> {
         } else {
             let sums = self.sums::<V, ROWS, VECTORS, false>(row, a);
             self.write::<V, ROWS, VECTORS, false>(row, sums, c, start);
+        }
+    }
+
+    /// Asks for the places of a block in the result, so that they have come when its sums are done.
+    #[inline(always)]
+    fn prefetch<V: Vector, const ROWS: usize, const VECTORS: usize>(
+        &self,
+        row: usize,
+        c: &MatrixMut,
+    ) {
+        for i in 0..ROWS {
+            for offset in [Some(0), c.twin].into_iter().flatten() {
+                for j in 0..VECTORS {
+                    let place = (row + i) * c.row_stride + self.first + j * LANES;
+                    V::prefetch(c.data.as_ptr().wrapping_add(offset + place));
+                }
+            }
         }
     }
 

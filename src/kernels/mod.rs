@@ -11,6 +11,7 @@
 
 pub mod activation;
 mod buffer;
+mod cache;
 pub mod elementwise;
 pub mod fourier;
 pub mod gabor;
@@ -24,6 +25,7 @@ pub mod trigonometry;
 mod vector;
 
 pub use buffer::Buffer;
+pub use cache::second_level_cache;
 
 use std::sync::OnceLock;
 
@@ -203,8 +205,15 @@ fn for_each<const I: usize, const U: usize>(
         &f,
     );
     if whole < length {
-        let padded_inputs = inputs.map(|slice| padded(&slice[whole..]));
-        let mut padded_updated = updated.each_ref().map(|slice| padded(&slice[whole..]));
+        // Loops, for the compiler does not always inline `map`.
+        let mut padded_inputs = [[0.0; LANES]; I];
+        for (block, slice) in padded_inputs.iter_mut().zip(&inputs) {
+            *block = padded(&slice[whole..]);
+        }
+        let mut padded_updated = [[0.0; LANES]; U];
+        for (block, slice) in padded_updated.iter_mut().zip(&updated) {
+            *block = padded(&slice[whole..]);
+        }
         for_each_whole(
             padded_inputs.each_ref().map(Block::as_slice),
             padded_updated.each_mut().map(Block::as_mut_slice),

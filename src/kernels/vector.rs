@@ -20,6 +20,10 @@ pub(super) trait Vector: Copy {
     /// The sum of the sixteen, in an order that depends on the instruction set.
     fn sum(self) -> f32;
 
+    /// Asks for the cache line of a number that will soon be needed; does nothing where that cannot be asked.
+    #[inline(always)]
+    fn prefetch(_x: *const f32) {}
+
     /// The first numbers of a vector, with zeros behind them; `x` holds at most 16.
     #[inline(always)]
     fn load_some(x: &[f32]) -> Self {
@@ -144,6 +148,11 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn prefetch(x: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(x.cast()) }
+        }
+
+        #[inline(always)]
         fn load_some(x: &[f32]) -> Self {
             assert!(x.len() <= LANES);
             unsafe { Self(_mm512_maskz_loadu_ps(first(x.len()), x.as_ptr())) }
@@ -209,6 +218,11 @@ mod x86 {
         #[inline(always)]
         fn add(self, b: Self) -> Self {
             unsafe { Self(_mm256_add_ps(self.0, b.0), _mm256_add_ps(self.1, b.1)) }
+        }
+
+        #[inline(always)]
+        fn prefetch(x: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(x.cast()) }
         }
 
         #[inline(always)]

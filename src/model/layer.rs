@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layers::{FourierKan, Gabor, GatedTanh, LayerNorm, Linear, Sine, SplineKan};
 use super::parameters::{Parameter, ParameterSpec};
+use crate::kernels::Buffer;
 
 /// What a layer may want to know of the signal when a field was left open.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -60,7 +61,7 @@ pub struct TileBackward<'a> {
     /// The gradient of the output `[rows, d_out]`; may be overwritten.
     pub grad_output: &'a mut [f32],
     /// The gradients of the tensors, to be added to.
-    pub gradients: &'a mut [Parameter],
+    pub gradients: &'a mut [Buffer],
     /// The gradient of the input `[rows, d_in]`, to be written; none for the first layer.
     pub grad_input: Option<&'a mut [f32]>,
     /// `[rows · scratch]` of any content.

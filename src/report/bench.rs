@@ -55,6 +55,8 @@ pub struct StepProfile {
     pub layers: Vec<LayerTime>,
     /// The loss and its derivative.
     pub loss_ms: f64,
+    /// Preparing the parameters for all tiles.
+    pub preparation_ms: f64,
     /// Adding up the gradients of the parts of the batch.
     pub gradient_sum_ms: f64,
     /// The optimizer.
@@ -138,6 +140,7 @@ impl StepProfile {
         Some(Self {
             layers,
             loss_ms: ms(profile.loss),
+            preparation_ms: ms(profile.preparation),
             gradient_sum_ms: ms(profile.gradient_sum),
             optimizer_ms: 1e3 * step.optimizer_seconds,
             other_ms: 1e3 * (step.seconds - named).max(0.0),
@@ -160,6 +163,7 @@ impl StepProfile {
             .collect();
         for (name, ms) in [
             ("loss", self.loss_ms),
+            ("preparation", self.preparation_ms),
             ("gradient sum", self.gradient_sum_ms),
             ("optimizer", self.optimizer_ms),
             ("other", self.other_ms),
@@ -272,6 +276,7 @@ mod tests {
             forward: vec![ms(1), ms(2)],
             backward: vec![ms(3), ms(4)],
             loss: ms(1),
+            preparation: ms(1),
             gradient_sum: ms(2),
         };
         let model = BenchedModel::new("two", &network(), 1_000_000, &timing(Some(profile)));
@@ -286,7 +291,7 @@ mod tests {
             ..model
         };
         let report = BenchReport::new("cpu", Some(28.0), vec![model]);
-        // 20 ms less 10 of the layers, 1, 2 and 5.
+        // 20 ms less 10 of the layers, 1, 1, 2 and 5.
         let expected = "\
 | model | parameters |     batch | ms a step | train samples/s | eval samples/s | GFLOP/s | of peak | optimizer | peak memory |
 | ----- | ---------: | --------: | --------: | --------------: | -------------: | ------: | ------: | --------: | ----------: |
@@ -301,9 +306,10 @@ two, the median step
 | 0 linear     |       1.00 |        3.00 |    4.00 | 20.0 % |
 | 1 linear     |       2.00 |        4.00 |    6.00 | 30.0 % |
 | loss         |          - |           - |    1.00 |  5.0 % |
+| preparation  |          - |           - |    1.00 |  5.0 % |
 | gradient sum |          - |           - |    2.00 | 10.0 % |
 | optimizer    |          - |           - |    5.00 | 25.0 % |
-| other        |          - |           - |    2.00 | 10.0 % |
+| other        |          - |           - |    1.00 |  5.0 % |
 ";
         assert_eq!(report.text(), expected);
     }

@@ -111,7 +111,13 @@ fn the_json_has_its_keys_and_the_figures_agree() {
         assert_near(layer["share"].as_f64().unwrap() * ms, forward + backward);
         sum += forward + backward;
     }
-    for key in ["loss_ms", "gradient_sum_ms", "optimizer_ms", "other_ms"] {
+    for key in [
+        "loss_ms",
+        "preparation_ms",
+        "gradient_sum_ms",
+        "optimizer_ms",
+        "other_ms",
+    ] {
         sum += profile[key].as_f64().unwrap();
     }
     assert_near(sum, ms);
@@ -142,7 +148,9 @@ fn the_tables_have_a_row_for_each_model_and_each_layer() {
             .map(|(i, kind)| format!("{i} {kind}"));
         let mut expected = vec!["layer".to_string()];
         expected.extend(layers);
-        expected.extend(["loss", "gradient sum", "optimizer", "other"].map(String::from));
+        expected.extend(
+            ["loss", "preparation", "gradient sum", "optimizer", "other"].map(String::from),
+        );
         assert_eq!(names, expected);
     }
 }

@@ -240,12 +240,12 @@ impl Layer for FourierKan {
     }
 
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
-        affine::backward_bias(tile.grad_output, &mut tile.gradients[1].values);
+        affine::backward_bias(tile.grad_output, &mut tile.gradients[1]);
         affine::backward_weight(
             tile.tape,
             tile.grad_output,
             self.width,
-            &mut tile.gradients[0].values,
+            &mut tile.gradients[0],
         );
         if let Some(grad_input) = tile.grad_input {
             let features = 2 * self.frequencies * d_in;

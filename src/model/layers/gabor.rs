@@ -270,25 +270,25 @@ impl Layer for Gabor {
             unreachable!("a Gabor layer has a weight and a bias")
         };
         if !self.first {
-            affine::backward_bias(z, &mut grad_bias.values);
+            affine::backward_bias(z, grad_bias);
             PreparedComplexWeight::new(d_in / 2, width, tile.prepared).backward(
                 tile.input,
                 difference,
                 z,
                 tile.scratch,
-                &mut grad_weight.values,
+                grad_weight,
                 tile.grad_input,
             );
             return;
         }
         for row in z.chunks_exact(2 * width) {
-            sum_rows(&row[..width], &mut grad_bias.values);
+            sum_rows(&row[..width], grad_bias);
         }
         matmul(
             [d_in, rows, width],
             MatrixRef::new(tile.input, d_in).transposed(),
             Right::Rows(z, 2 * width),
-            MatrixMut::new(&mut grad_weight.values, width),
+            MatrixMut::new(grad_weight, width),
             Start::Result,
         );
         if let Some(grad_input) = tile.grad_input {

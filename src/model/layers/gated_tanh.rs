@@ -144,12 +144,12 @@ impl Layer for GatedTanh {
 
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
         multiply_in_place(tile.grad_output, tile.tape);
-        affine::backward_bias(tile.grad_output, &mut tile.gradients[1].values);
+        affine::backward_bias(tile.grad_output, &mut tile.gradients[1]);
         affine::backward_weight(
             tile.input,
             tile.grad_output,
             self.width,
-            &mut tile.gradients[0].values,
+            &mut tile.gradients[0],
         );
         if let Some(grad_input) = tile.grad_input {
             PreparedWeight::new(d_in, self.width, tile.prepared).backward(

@@ -121,13 +121,8 @@ impl Layer for LayerNorm {
         let [grad_gain, grad_bias] = tile.gradients else {
             unreachable!("a layer norm has a gain and a bias")
         };
-        affine::backward_bias(tile.grad_output, &mut grad_bias.values);
-        normalize_backward_gain(
-            tile.input,
-            tile.tape,
-            tile.grad_output,
-            &mut grad_gain.values,
-        );
+        affine::backward_bias(tile.grad_output, grad_bias);
+        normalize_backward_gain(tile.input, tile.tape, tile.grad_output, grad_gain);
         if let Some(grad_input) = tile.grad_input {
             normalize_backward_input(
                 tile.input,

@@ -335,15 +335,9 @@ impl Layer for SplineKan {
         let [grad_coefficients, grad_bias, grad_residual @ ..] = tile.gradients else {
             unreachable!("a spline layer has coefficients and a bias")
         };
-        spline_layer::backward_coefficients(
-            shape,
-            located,
-            grad_output,
-            &mut grad_coefficients.values,
-        );
-        affine::backward_bias(grad_output, &mut grad_bias.values);
+        spline_layer::backward_coefficients(shape, located, grad_output, grad_coefficients);
+        affine::backward_bias(grad_output, grad_bias);
         if let [grad_residual] = grad_residual {
-            let grad_residual = &mut grad_residual.values;
             affine::backward_weight(value, grad_output, self.width, grad_residual);
         }
         let Some(grad_input) = tile.grad_input else {
