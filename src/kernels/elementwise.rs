@@ -32,6 +32,57 @@ fn sum_rows_body<const FMA: bool>(y: &[f32], sum: &mut [f32]) {
     }
 }
 
+/// out[r, :] = Σ_i table[places[r, i], :]; `table`: `[n, d]`, `places`: `[rows, terms]`, `out`: `[rows, d]`.
+pub fn sum_of_rows_at(table: &[f32], d: usize, places: &[u32], terms: usize, out: &mut [f32]) {
+    assert_eq!(places.len() * d, out.len() * terms, "out must be [rows, d]");
+    dispatch!(sum_of_rows_at_body(
+        table: &[f32], d: usize, places: &[u32], terms: usize, out: &mut [f32]
+    ));
+}
+
+#[inline(always)]
+fn sum_of_rows_at_body<const FMA: bool>(
+    table: &[f32],
+    d: usize,
+    places: &[u32],
+    terms: usize,
+    out: &mut [f32],
+) {
+    for (out, places) in out.chunks_exact_mut(d).zip(places.chunks_exact(terms)) {
+        out.copy_from_slice(&table[places[0] as usize * d..][..d]);
+        for &place in &places[1..] {
+            for (out, term) in out.iter_mut().zip(&table[place as usize * d..][..d]) {
+                *out += term;
+            }
+        }
+    }
+}
+
+/// table[places[r, i], :] += x[r, :] for every i: the gradient of [`sum_of_rows_at`].
+pub fn add_rows_at(x: &[f32], d: usize, places: &[u32], terms: usize, table: &mut [f32]) {
+    assert_eq!(places.len() * d, x.len() * terms, "x must be [rows, d]");
+    dispatch!(add_rows_at_body(
+        x: &[f32], d: usize, places: &[u32], terms: usize, table: &mut [f32]
+    ));
+}
+
+#[inline(always)]
+fn add_rows_at_body<const FMA: bool>(
+    x: &[f32],
+    d: usize,
+    places: &[u32],
+    terms: usize,
+    table: &mut [f32],
+) {
+    for (x, places) in x.chunks_exact(d).zip(places.chunks_exact(terms)) {
+        for &place in places {
+            for (sum, x) in table[place as usize * d..][..d].iter_mut().zip(x) {
+                *sum += x;
+            }
+        }
+    }
+}
+
 fn check_rows(y: &[f32], row: &[f32]) {
     assert!(
         y.is_empty() || (!row.is_empty() && y.len().is_multiple_of(row.len())),
@@ -218,6 +269,20 @@ mod tests {
     #[should_panic(expected = "whole rows")]
     fn a_bias_of_another_width_is_refused() {
         add_bias_rows(&mut [0.0; 7], &[1.0, 2.0]);
+    }
+
+    #[test]
+    fn rows_of_a_table_are_summed_and_added_to() {
+        for_every_instruction_set(|_| {
+            let table = [1.0, 2.0, 10.0, 20.0, 100.0, 200.0];
+            let places = [0, 1, 2, 2, 1, 0];
+            let mut out = [7.0; 6];
+            sum_of_rows_at(&table, 2, &places, 2, &mut out);
+            assert_eq!(out, [11.0, 22.0, 200.0, 400.0, 11.0, 22.0]);
+            let mut sums = [0.5; 6];
+            add_rows_at(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, &places, 2, &mut sums);
+            assert_eq!(sums, [6.5, 8.5, 6.5, 8.5, 6.5, 8.5]);
+        });
     }
 
     #[test]

@@ -106,6 +106,12 @@ pub trait Layer: Debug + Send + Sync {
     /// Multiply-adds of the matrix products that the formula needs for one row, forward.
     fn multiply_adds(&self, d_in: usize) -> usize;
 
+    /// Whether the layer is a sum of functions of one input each, f(x) = b + Σ_i φ_i(x_i): on a grid such a layer need be evaluated on
+    /// the axes only.
+    fn is_separable(&self) -> bool {
+        false
+    }
+
     /// What the tile form needs for `d_in` inputs.
     fn tile_memory(&self, d_in: usize) -> TileMemory;
 

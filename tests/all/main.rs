@@ -8,6 +8,7 @@ mod cli_places;
 mod devices;
 mod fkan;
 mod formulas;
+mod grids;
 mod layers;
 mod metrics;
 mod models;

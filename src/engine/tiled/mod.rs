@@ -4,6 +4,7 @@
 //! are summed in order. Parts and tiles follow from the batch, the layers and the cache alone, so that the same bits come out whatever
 //! the number of threads is. After the first step no memory is taken. The plain twin is [`super::BurnEngine`] on the same layers.
 
+mod grid;
 mod plan;
 mod workspace;
 
@@ -16,8 +17,9 @@ use super::{Batch, Engine, EngineError, Loss, Measured, Profile};
 use crate::kernels::Buffer;
 use crate::kernels::elementwise::{axpy, l1, mse};
 use crate::model::{Network, Parameters};
+use grid::Grid;
 use plan::{Plan, Weights};
-use workspace::Workspace;
+use workspace::{Input, Workspace};
 
 /// Fewest rows of a part: enough that adding its gradients up is little beside computing them, few enough for many threads.
 const ROWS_OF_A_PART: usize = 1024;
@@ -35,6 +37,8 @@ pub struct TiledEngine {
     workspaces: Vec<Mutex<Workspace>>,
     /// One for each part of a batch.
     parts: Vec<Mutex<Part>>,
+    /// The first layer on the axes of a grid.
+    grid: Grid,
     /// Since the last profile was taken: preparing the parameters, and adding up the gradients of the parts.
     preparing: Duration,
     adding_up: Duration,
@@ -45,6 +49,8 @@ pub struct TiledEngine {
 struct Part {
     /// One for each parameter tensor.
     gradients: Vec<Buffer>,
+    /// The gradient of the first layer's table, if there is one.
+    table_gradient: Buffer,
     loss: f64,
     squared_error: f64,
 }
@@ -54,12 +60,17 @@ impl Part {
         let zeros = |tensor: &crate::model::Parameter| Buffer::zeros(tensor.values.len());
         Self {
             gradients: parameters.tensors.iter().map(zeros).collect(),
+            table_gradient: Buffer::default(),
             loss: 0.0,
             squared_error: 0.0,
         }
     }
 
-    fn clear(&mut self) {
+    fn clear(&mut self, table_length: usize) {
+        if self.table_gradient.len() < table_length {
+            self.table_gradient = Buffer::zeros(table_length);
+        }
+        self.table_gradient[..table_length].fill(0.0);
         for gradient in &mut self.gradients {
             gradient.fill(0.0);
         }
@@ -89,15 +100,6 @@ impl TiledEngine {
         plan.prepare(parameters, &mut self.prepared);
         self.preparing += start.elapsed();
     }
-
-    /// What [`Self::prepare`] made: the plan, and the weights for the tiles.
-    fn planned<'a>(&'a self, parameters: &'a Parameters) -> (&'a Plan, Weights<'a>) {
-        let weights = Weights {
-            parameters,
-            prepared: &self.prepared,
-        };
-        (self.plan.as_ref().expect("a plan was made"), weights)
-    }
 }
 
 /// Locks without regard to a thread that panicked: all is overwritten before it is read.
@@ -124,22 +126,39 @@ impl Engine for TiledEngine {
         let part_rows = rows.div_ceil(MOST_PARTS).max(ROWS_OF_A_PART);
         let parts = rows.div_ceil(part_rows);
         self.prepare(network, parameters, parts);
-        let (plan, weights) = self.planned(parameters);
-        let parts = &self.parts[..parts];
+        let plan = self.plan.as_ref().expect("a plan was made");
+        let weights = Weights {
+            parameters,
+            prepared: &self.prepared,
+        };
+        let (parts, workspaces) = (&self.parts[..parts], &self.workspaces);
+        let is_grid = plan.is_separable() && self.grid.find(&batch.coordinates, d_in);
+        let mut table_length = 0;
+        if is_grid {
+            self.grid.fill(plan, weights, workspaces);
+            table_length = self.grid.table_len(plan);
+        }
+        let lookup = is_grid.then(|| self.grid.lookup(plan));
         let scale = 1.0 / batch.targets.len() as f32;
         parts
             .par_iter()
-            .zip(batch.coordinates.par_chunks(part_rows * d_in))
             .zip(batch.targets.par_chunks(part_rows * d_out))
-            .for_each(|((part, coordinates), targets)| {
+            .enumerate()
+            .for_each(|(index, (part, targets))| {
                 let mut part = lock(part);
-                let mut workspace = workspace(&self.workspaces);
-                part.clear();
-                let tiles = coordinates
-                    .chunks(plan.rows * d_in)
-                    .zip(targets.chunks(plan.rows * d_out));
-                for (input, target) in tiles {
-                    workspace.forward(plan, weights, input, true);
+                let mut workspace = workspace(workspaces);
+                part.clear(table_length);
+                let mut first = index * part_rows;
+                for target in targets.chunks(plan.rows * d_out) {
+                    let rows = target.len() / d_out;
+                    let input = match lookup {
+                        Some(lookup) => Input::Lookup(lookup.rows(first, rows)),
+                        None => {
+                            Input::Coordinates(&batch.coordinates[first * d_in..][..rows * d_in])
+                        }
+                    };
+                    first += rows;
+                    workspace.forward(plan, weights, input, rows, true);
                     let (prediction, gradient) = workspace.output(target.len());
                     let start = Instant::now();
                     let squared_error = mse(prediction, target, gradient, scale);
@@ -149,9 +168,17 @@ impl Engine for TiledEngine {
                         Loss::L1 => l1(prediction, target, gradient, scale),
                     };
                     workspace.profile.loss += start.elapsed();
-                    workspace.backward(plan, weights, input, &mut part.gradients);
+                    let Part {
+                        gradients,
+                        table_gradient,
+                        ..
+                    } = &mut *part;
+                    workspace.backward(plan, weights, input, rows, gradients, table_gradient);
                 }
             });
+        if is_grid {
+            self.grid.backward(plan, weights, workspaces, parts);
+        }
         let start = Instant::now();
         add_up(parts, gradients);
         let measured = Measured {
@@ -170,13 +197,28 @@ impl Engine for TiledEngine {
         values: &mut [f32],
     ) -> Result<(), EngineError> {
         self.prepare(network, parameters, 0);
-        let (plan, weights) = self.planned(parameters);
-        coordinates
-            .par_chunks(plan.rows * network.d_in())
-            .zip(values.par_chunks_mut(plan.rows * network.d_out()))
-            .for_each(|(input, values)| {
+        let plan = self.plan.as_ref().expect("a plan was made");
+        let weights = Weights {
+            parameters,
+            prepared: &self.prepared,
+        };
+        let (d_in, d_out) = (network.d_in(), network.d_out());
+        let is_grid = plan.is_separable() && self.grid.find(coordinates, d_in);
+        if is_grid {
+            self.grid.fill(plan, weights, &self.workspaces);
+        }
+        let lookup = is_grid.then(|| self.grid.lookup(plan));
+        values
+            .par_chunks_mut(plan.rows * d_out)
+            .enumerate()
+            .for_each(|(tile, values)| {
+                let (first, rows) = (tile * plan.rows, values.len() / d_out);
+                let input = match lookup {
+                    Some(lookup) => Input::Lookup(lookup.rows(first, rows)),
+                    None => Input::Coordinates(&coordinates[first * d_in..][..rows * d_in]),
+                };
                 let mut workspace = workspace(&self.workspaces);
-                workspace.forward(plan, weights, input, false);
+                workspace.forward(plan, weights, input, rows, false);
                 values.copy_from_slice(workspace.output(values.len()).0);
             });
         Ok(())

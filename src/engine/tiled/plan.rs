@@ -76,6 +76,11 @@ impl Plan {
         }
     }
 
+    /// Whether the first layer is a sum over its inputs; see [`crate::model::Layer::is_separable`].
+    pub fn is_separable(&self) -> bool {
+        self.network.layers()[0].layer().is_separable()
+    }
+
     /// Room for what the layers prepare.
     pub fn prepared_buffers(&self) -> Vec<Buffer> {
         self.layers

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::Profile;
+use super::grid::Lookup;
 use super::plan::{Plan, Weights};
 use crate::kernels::Buffer;
 use crate::model::{TileBackward, TileForward};
@@ -18,6 +19,15 @@ pub(super) struct Workspace {
     scratch: Buffer,
     /// What this thread's time went to since the last profile was taken.
     pub profile: Profile,
+}
+
+/// What a tile begins with.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Input<'a> {
+    /// `[rows, d_in]`
+    Coordinates(&'a [f32]),
+    /// The first layer is done already.
+    Lookup(Lookup<'a>),
 }
 
 impl Workspace {
@@ -46,54 +56,144 @@ impl Workspace {
         (&last[..length], &mut self.gradients[0][..length])
     }
 
-    /// Runs a tile forward; `keep`: whether a backward pass follows.
-    pub fn forward(&mut self, plan: &Plan, weights: Weights, input: &[f32], keep: bool) {
-        let rows = input.len() / plan.network.d_in();
-        for (index, (config, layer)) in plan.network.layers().iter().zip(&plan.layers).enumerate() {
-            let start = Instant::now();
-            let (before, after) = self.activations.split_at_mut(index);
-            config.layer().forward_tile(
-                layer.d_in,
-                TileForward {
-                    parameters: &weights.parameters.tensors[layer.tensors.clone()],
-                    prepared: &weights.prepared[index],
-                    input: before.last().map_or(input, |a| &a[..rows * layer.d_in]),
-                    output: &mut after[0][..rows * layer.d_out],
-                    tape: &mut self.tapes[index][..rows * layer.tape],
-                    keep,
-                },
-            );
-            self.profile.forward[index] += start.elapsed();
+    /// Runs a tile of `rows` rows forward; `keep`: whether a backward pass follows.
+    pub fn forward(
+        &mut self,
+        plan: &Plan,
+        weights: Weights,
+        input: Input,
+        rows: usize,
+        keep: bool,
+    ) {
+        match input {
+            Input::Coordinates(coordinates) => {
+                self.layer(plan, weights, 0, coordinates, rows, keep);
+            }
+            Input::Lookup(lookup) => {
+                let start = Instant::now();
+                lookup.forward(&mut self.activations[0][..rows * plan.layers[0].d_out]);
+                self.profile.forward[0] += start.elapsed();
+            }
+        }
+        for index in 1..plan.layers.len() {
+            self.layer(plan, weights, index, &[], rows, keep);
         }
     }
 
+    /// Runs the first layer alone and returns its output.
+    pub fn first_layer(
+        &mut self,
+        plan: &Plan,
+        weights: Weights,
+        points: &[f32],
+        keep: bool,
+    ) -> &[f32] {
+        let rows = points.len() / plan.network.d_in();
+        self.layer(plan, weights, 0, points, rows, keep);
+        &self.activations[0][..rows * plan.layers[0].d_out]
+    }
+
+    /// Runs one layer forward; `coordinates` are the input of the first.
+    fn layer(
+        &mut self,
+        plan: &Plan,
+        weights: Weights,
+        index: usize,
+        coordinates: &[f32],
+        rows: usize,
+        keep: bool,
+    ) {
+        let start = Instant::now();
+        let layer = &plan.layers[index];
+        let (before, after) = self.activations.split_at_mut(index);
+        plan.network.layers()[index].layer().forward_tile(
+            layer.d_in,
+            TileForward {
+                parameters: &weights.parameters.tensors[layer.tensors.clone()],
+                prepared: &weights.prepared[index],
+                input: before
+                    .last()
+                    .map_or(coordinates, |a| &a[..rows * layer.d_in]),
+                output: &mut after[0][..rows * layer.d_out],
+                tape: &mut self.tapes[index][..rows * layer.tape],
+                keep,
+            },
+        );
+        self.profile.forward[index] += start.elapsed();
+    }
+
     /// Runs a tile backward after [`Self::forward`], from the gradient that was written to [`Self::output`]; adds to `sums`, one for
-    /// each parameter tensor.
-    pub fn backward(&mut self, plan: &Plan, weights: Weights, input: &[f32], sums: &mut [Buffer]) {
-        let rows = input.len() / plan.network.d_in();
-        let layers = plan.network.layers().iter().zip(&plan.layers).enumerate();
-        for (index, (config, layer)) in layers.rev() {
-            let start = Instant::now();
-            let [grad_output, grad_input] = &mut self.gradients;
-            config.layer().backward_tile(
-                layer.d_in,
-                TileBackward {
-                    parameters: &weights.parameters.tensors[layer.tensors.clone()],
-                    prepared: &weights.prepared[index],
-                    input: match index {
-                        0 => input,
-                        _ => &self.activations[index - 1][..rows * layer.d_in],
-                    },
-                    output: &self.activations[index][..rows * layer.d_out],
-                    tape: &mut self.tapes[index][..rows * layer.tape],
-                    grad_output: &mut grad_output[..rows * layer.d_out],
-                    gradients: &mut sums[layer.tensors.clone()],
-                    grad_input: (index > 0).then(|| &mut grad_input[..rows * layer.d_in]),
-                    scratch: &mut self.scratch[..rows * layer.scratch],
-                },
-            );
-            self.gradients.swap(0, 1);
-            self.profile.backward[index] += start.elapsed();
+    /// each parameter tensor, and to `table_gradient` if the first layer was looked up.
+    pub fn backward(
+        &mut self,
+        plan: &Plan,
+        weights: Weights,
+        input: Input,
+        rows: usize,
+        sums: &mut [Buffer],
+        table_gradient: &mut [f32],
+    ) {
+        for index in (1..plan.layers.len()).rev() {
+            self.layer_backward(plan, weights, index, &[], rows, sums);
         }
+        match input {
+            Input::Coordinates(coordinates) => {
+                self.layer_backward(plan, weights, 0, coordinates, rows, sums);
+            }
+            Input::Lookup(lookup) => {
+                let start = Instant::now();
+                let grad_output = &self.gradients[0][..rows * plan.layers[0].d_out];
+                lookup.backward(grad_output, table_gradient);
+                self.profile.backward[0] += start.elapsed();
+            }
+        }
+    }
+
+    /// Runs the first layer alone backward after [`Self::first_layer`], from the gradient of its output.
+    pub fn first_layer_backward(
+        &mut self,
+        plan: &Plan,
+        weights: Weights,
+        points: &[f32],
+        grad_output: &[f32],
+        sums: &mut [Buffer],
+    ) {
+        self.gradients[0][..grad_output.len()].copy_from_slice(grad_output);
+        let rows = points.len() / plan.network.d_in();
+        self.layer_backward(plan, weights, 0, points, rows, sums);
+    }
+
+    /// Runs one layer backward, from the first gradient buffer to itself.
+    fn layer_backward(
+        &mut self,
+        plan: &Plan,
+        weights: Weights,
+        index: usize,
+        coordinates: &[f32],
+        rows: usize,
+        sums: &mut [Buffer],
+    ) {
+        let start = Instant::now();
+        let layer = &plan.layers[index];
+        let [grad_output, grad_input] = &mut self.gradients;
+        plan.network.layers()[index].layer().backward_tile(
+            layer.d_in,
+            TileBackward {
+                parameters: &weights.parameters.tensors[layer.tensors.clone()],
+                prepared: &weights.prepared[index],
+                input: match index {
+                    0 => coordinates,
+                    _ => &self.activations[index - 1][..rows * layer.d_in],
+                },
+                output: &self.activations[index][..rows * layer.d_out],
+                tape: &mut self.tapes[index][..rows * layer.tape],
+                grad_output: &mut grad_output[..rows * layer.d_out],
+                gradients: &mut sums[layer.tensors.clone()],
+                grad_input: (index > 0).then(|| &mut grad_input[..rows * layer.d_in]),
+                scratch: &mut self.scratch[..rows * layer.scratch],
+            },
+        );
+        self.gradients.swap(0, 1);
+        self.profile.backward[index] += start.elapsed();
     }
 }

@@ -207,6 +207,10 @@ impl Layer for FourierKan {
         2 * self.frequencies * d_in * self.width
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     /// The tape holds the cosines and sines; the scratch their gradients.
     fn tile_memory(&self, d_in: usize) -> TileMemory {
         let features = 2 * self.frequencies * d_in;

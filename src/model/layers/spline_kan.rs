@@ -281,6 +281,10 @@ impl Layer for SplineKan {
         (4 + usize::from(self.has_residual())) * d_in * self.width
     }
 
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     /// The tape holds what `spline_layer::locate` finds, then r(x), then r'(x).
     fn tile_memory(&self, d_in: usize) -> TileMemory {
         let mut memory = TileMemory {
