@@ -11,13 +11,16 @@ use crate::config::{CUSTOM, PRESETS, Request, Resolved, SignalFacts, resolve};
 use crate::device::{self, Chosen, PeakMemory};
 use crate::model::Hints;
 use crate::report::{BenchReport, BenchedModel, to_json};
-use crate::train::bench;
+use crate::train::bench::{self, Places};
 
 /// Parameters of every preset without `--params`, so that all of them are of one size.
 const DEFAULT_PARAMETERS: i64 = 200_000;
 
 /// Samples a step of every preset without `--batch`.
 const DEFAULT_BATCH: i64 = 16_384;
+
+/// Columns and rows of the imagined picture whose samples are the batch.
+const PICTURE: [usize; 2] = [768, 512];
 
 /// Time a training step and the evaluation of every model on this machine
 #[derive(Debug, Args)]
@@ -28,8 +31,8 @@ Examples:
   inr bench --config configs/wire.toml --json
 
 Without flags every model is timed with 200,000 parameters on batches of 16,384 samples, a few
-seconds each. The batch is random, and the networks are sized as for a detailed picture of 768x512
-RGB pixels, so a batch has at most as many samples. A Markdown table is printed: times are
+seconds each. The batch is random samples of a detailed picture of 768x512 RGB pixels, so it has
+at most as many, and the networks are sized for it. A Markdown table is printed: times are
 medians, GFLOP/s count the matrix products of the formulas alone, and the peak is what the
 processor reaches in matrix products that stay in its cache.")]
 pub(super) struct Bench {
@@ -39,6 +42,9 @@ pub(super) struct Bench {
     /// A recipe in TOML instead: one of configs/, or the recipe.toml of a run
     #[arg(long, value_name = "FILE", conflicts_with = "models")]
     config: Option<PathBuf>,
+    /// Take samples anywhere instead of at the pixels of a picture, where some layers are faster
+    #[arg(long)]
+    anywhere: bool,
     /// Say where the time of a step goes, layer by layer
     #[arg(long, help_heading = "Device and output")]
     profile: bool,
@@ -140,6 +146,11 @@ impl Bench {
             device.engine().as_mut(),
             &resolved.network,
             &training,
+            if self.anywhere {
+                Places::Anywhere
+            } else {
+                Places::Grid(&PICTURE)
+            },
             &mut |fraction| talk.working(name, fraction),
         )?;
         let mut model = BenchedModel::new(name, &resolved.network, training.batch_size, &timing);
@@ -155,15 +166,15 @@ impl Bench {
     }
 }
 
-/// What a recipe is told of a picture with fine detail, 768x512 RGB pixels: at most half as many cycles as pixels along an axis, and 32
+/// What a recipe is told of an RGB picture with fine detail: at most half as many cycles as pixels along an axis, and 32
 /// in root mean square, from which Fourier-KAN derives as many frequencies as it ever does.
 fn picture() -> SignalFacts {
     SignalFacts {
         d_in: 2,
         d_out: 3,
-        samples: 768 * 512,
+        samples: PICTURE.iter().product(),
         hints: Hints {
-            nyquist: vec![384.0, 256.0],
+            nyquist: PICTURE.map(|pixels| pixels as f32 / 2.0).to_vec(),
             rms_frequency: vec![32.0, 32.0],
         },
     }

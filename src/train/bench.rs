@@ -44,6 +44,15 @@ pub struct Timing {
     pub evaluation_seconds: f64,
 }
 
+/// Where the samples of a batch lie.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Places<'a> {
+    /// At random cell centres of a grid with so many cells on each axis, as the samples of a picture do.
+    Grid(&'a [usize]),
+    /// Anywhere in [-1, 1].
+    Anywhere,
+}
+
 /// Times training steps of `network` on one batch of random samples, and its evaluation; takes about two seconds, or as long as seven
 /// steps. `tell` is told the finished share of the work, in [0, 1].
 ///
@@ -53,9 +62,10 @@ pub fn time(
     engine: &mut dyn Engine,
     network: &Network,
     training: &Training,
+    places: Places,
     tell: &mut dyn FnMut(f64),
 ) -> Result<Timing, EngineError> {
-    let batch = random_batch(network, training);
+    let batch = random_batch(network, training, places);
     let mut parameters = network.initialize(training.seed);
     let mut gradients = parameters.zeros_like();
     let mut optimizer = Optimizer::new(&training.optimizer, &parameters);
@@ -104,17 +114,24 @@ pub fn time(
     })
 }
 
-/// Coordinates and targets that are uniform in [-1, 1].
-fn random_batch(network: &Network, training: &Training) -> Batch {
+/// Coordinates at random `places`, and targets that are uniform in [-1, 1].
+fn random_batch(network: &Network, training: &Training, places: Places) -> Batch {
     let mut rng = StdRng::seed_from_u64(training.seed);
-    let mut uniform = |width: usize| {
-        (0..training.batch_size * width)
-            .map(|_| rng.random_range(-1.0..=1.0))
-            .collect()
+    let mut uniform = || rng.random_range(-1.0..=1.0_f32);
+    let numbers = |width: usize| 0..training.batch_size * width;
+    let coordinate = |index: usize, value: f32| match places {
+        Places::Anywhere => value,
+        Places::Grid(cells) => {
+            let cells = cells[index % cells.len()] as f32;
+            let cell = (0.5 * (value + 1.0) * cells).floor().min(cells - 1.0);
+            (2.0 * cell + 1.0) / cells - 1.0
+        }
     };
     Batch {
-        coordinates: uniform(network.d_in()),
-        targets: uniform(network.d_out()),
+        coordinates: numbers(network.d_in())
+            .map(|index| coordinate(index, uniform()))
+            .collect(),
+        targets: numbers(network.d_out()).map(|_| uniform()).collect(),
     }
 }
 
