@@ -158,7 +158,7 @@ fn axpy_body<const FMA: bool>(alpha: f32, x: &[f32], y: &mut [f32]) {
 }
 
 /// y = α x + β y.
-pub(super) fn axpby(alpha: f32, x: &[f32], beta: f32, y: &mut [f32]) {
+pub fn axpby(alpha: f32, x: &[f32], beta: f32, y: &mut [f32]) {
     dispatch!(axpby_body(alpha: f32, x: &[f32], beta: f32, y: &mut [f32]));
 }
 
@@ -170,6 +170,41 @@ fn axpby_body<const FMA: bool>(alpha: f32, x: &[f32], beta: f32, y: &mut [f32]) 
         #[inline(always)]
         |[x], [y]| [mul_add::<FMA>(alpha, x, beta * y)],
     );
+}
+
+/// y *= α.
+pub fn scale(alpha: f32, y: &mut [f32]) {
+    dispatch!(scale_body(alpha: f32, y: &mut [f32]));
+}
+
+#[inline(always)]
+fn scale_body<const FMA: bool>(alpha: f32, y: &mut [f32]) {
+    for_each(
+        [],
+        [y],
+        #[inline(always)]
+        |[], [y]| [alpha * y],
+    );
+}
+
+/// Σ x², kept in f64, in an order that depends on the length alone.
+pub fn sum_of_squares(x: &[f32]) -> f64 {
+    dispatch!(sum_of_squares_body(x: &[f32]) -> f64)
+}
+
+#[inline(always)]
+fn sum_of_squares_body<const FMA: bool>(x: &[f32]) -> f64 {
+    let mut sums = [0.0; LANES];
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    for block in blocks {
+        for (sum, x) in sums.iter_mut().zip(block) {
+            *sum += f64::from(*x) * f64::from(*x);
+        }
+    }
+    for (sum, x) in sums.iter_mut().zip(rest) {
+        *sum += f64::from(*x) * f64::from(*x);
+    }
+    sums.iter().sum()
 }
 
 /// Returns `scale` · Σ (prediction − target)² and writes its gradient 2 `scale` (prediction − target).
@@ -303,10 +338,15 @@ mod tests {
             axpy(0.5, &x, &mut scaled);
             let mut both = y.clone();
             axpby(2.0, &x, -3.0, &mut both);
+            let mut halves = y.clone();
+            scale(0.5, &mut halves);
+            let squares: f64 = x.iter().map(|&x| f64::from(x).powi(2)).sum();
+            assert!((sum_of_squares(&x) - squares).abs() <= 1e-12 * squares);
             for i in 0..n {
                 let (x, y) = (f64::from(x[i]), f64::from(y[i]));
                 assert_eq!(out[i], (x * y) as f32);
                 assert_eq!(sum[i], (x + y) as f32);
+                assert_eq!(halves[i], (0.5 * y) as f32);
                 assert_eq!(difference[i], (x - y) as f32);
                 assert!((f64::from(scaled[i]) - (0.5 * x + y)).abs() <= 1e-6);
                 assert!((f64::from(both[i]) - (2.0 * x - 3.0 * y)).abs() <= 3e-6);

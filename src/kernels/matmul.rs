@@ -31,6 +31,12 @@ impl<'a> MatrixRef<'a> {
         }
     }
 
+    /// The rows from `first` on.
+    pub fn rows_from(self, first: usize) -> Self {
+        let data = &self.data[first * self.row_stride..];
+        Self { data, ..self }
+    }
+
     /// The transpose, without a copy.
     pub fn transposed(self) -> Self {
         Self::with_strides(self.data, self.column_stride, self.row_stride)

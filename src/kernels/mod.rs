@@ -21,6 +21,7 @@ pub mod normalize;
 pub mod optimizer;
 mod spline;
 pub mod spline_layer;
+pub mod transpose;
 pub mod trigonometry;
 mod vector;
 

@@ -1,7 +1,5 @@
 //! Update rules on flat parameter slices.
 
-use super::elementwise::axpby;
-use super::matmul::{MatrixMut, MatrixRef, Right, Start, matmul, pack, packed_len};
 use super::{dispatch, for_each, mul_add};
 
 /// The numbers of one step of Adam (Kingma and Ba 2015, algorithm 1) with decoupled weight decay (Loshchilov and Hutter 2019).
@@ -60,78 +58,23 @@ fn adam_body<const FMA: bool>(
     );
 }
 
-/// Coefficients a, b, c of the quintic iteration (Jordan et al. 2024, "Muon"): singular values in (0, 1] end in about [0.7, 1.2].
-const QUINTIC: [f32; 3] = [3.4445, -4.7750, 2.0315];
-
-/// Iterations of [`newton_schulz`] (Jordan et al. 2024).
-const NEWTON_SCHULZ_STEPS: usize = 5;
-
-/// Added to the norm, so that a zero matrix stays zero.
-const NORM_EPSILON: f64 = 1e-7;
-
-/// How many elements of scratch [`newton_schulz`] needs for a `[rows, columns]` matrix.
-pub fn newton_schulz_scratch(rows: usize, columns: usize) -> usize {
-    let (short, long) = (rows.min(columns), rows.max(columns));
-    2 * short * short + rows * columns + packed_len(long, short)
+/// Nesterov's momentum as a running mean: m ← μ m + (1 − μ) g, update = μ m + (1 − μ) g (Jordan et al. 2024); all of one length.
+pub fn nesterov(gradients: &[f32], m: &mut [f32], update: &mut [f32], mu: f32) {
+    dispatch!(nesterov_body(gradients: &[f32], m: &mut [f32], update: &mut [f32], mu: f32));
 }
 
-/// Replaces the row-major `matrix` `[rows, columns]` by a nearby matrix whose singular values all lie near 1: the direction of
-/// Muon (Jordan et al. 2024).
-///
-/// X is divided by its Frobenius norm; then five times X ← a X + (b A + c A²) X with A = X Xᵀ. A matrix with more rows than columns
-/// is iterated as its transpose: A = Xᵀ X and X ← a X + X (b A + c A²). `scratch`: at least [`newton_schulz_scratch`] elements, of any
-/// content.
-///
-/// # Panics
-///
-/// When `matrix` or `scratch` has the wrong length.
-pub fn newton_schulz(matrix: &mut [f32], rows: usize, columns: usize, scratch: &mut [f32]) {
-    assert_eq!(
-        matrix.len(),
-        rows * columns,
-        "matrix must be [rows, columns]"
+#[inline(always)]
+fn nesterov_body<const FMA: bool>(gradients: &[f32], m: &mut [f32], update: &mut [f32], mu: f32) {
+    for_each(
+        [gradients],
+        [m, update],
+        #[inline(always)]
+        |[g], [m, _]| {
+            let part = (1.0 - mu) * g;
+            let m = mul_add::<FMA>(mu, m, part);
+            [m, mul_add::<FMA>(mu, m, part)]
+        },
     );
-    let (short, long) = (rows.min(columns), rows.max(columns));
-    let (gram, scratch) = scratch.split_at_mut(short * short);
-    let (polynomial, scratch) = scratch.split_at_mut(short * short);
-    let (product, scratch) = scratch.split_at_mut(rows * columns);
-    let packed = &mut scratch[..packed_len(long, short)];
-
-    let squares: f64 = matrix.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-    let scale = (1.0 / (squares.sqrt() + NORM_EPSILON)) as f32;
-    for x in matrix.iter_mut() {
-        *x *= scale;
-    }
-
-    let [a, b, c] = QUINTIC;
-    for _ in 0..NEWTON_SCHULZ_STEPS {
-        let x = MatrixRef::new(matrix, columns);
-        let gram_out = MatrixMut::new(gram, short);
-        if rows <= columns {
-            pack(long, short, x.transposed(), packed);
-            let right = Right::Packed(packed);
-            matmul([short, long, short], x, right, gram_out, Start::Zero);
-        } else {
-            let right = Right::Rows(matrix, columns);
-            let left = x.transposed();
-            matmul([short, long, short], left, right, gram_out, Start::Zero);
-        }
-        let left = MatrixRef::new(gram, short);
-        let right = Right::Rows(gram, short);
-        let square_out = MatrixMut::new(polynomial, short);
-        matmul([short; 3], left, right, square_out, Start::Zero);
-        axpby(b, gram, c, polynomial);
-        let product_out = MatrixMut::new(product, columns);
-        if rows <= columns {
-            let left = MatrixRef::new(polynomial, short);
-            let right = Right::Rows(matrix, columns);
-            matmul([rows, rows, columns], left, right, product_out, Start::Zero);
-        } else {
-            let right = Right::Rows(polynomial, short);
-            matmul([rows, columns, columns], x, right, product_out, Start::Zero);
-        }
-        axpby(1.0, product, a, matrix);
-    }
 }
 
 #[cfg(test)]
@@ -180,76 +123,21 @@ mod tests {
         });
     }
 
-    fn orthogonalized(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-        let mut matrix = matrix.to_vec();
-        let mut scratch = vec![f32::NAN; newton_schulz_scratch(rows, columns)];
-        newton_schulz(&mut matrix, rows, columns, &mut scratch);
-        matrix
-    }
-
-    // On a diagonal matrix the iteration is s ← 3.4445 s − 4.7750 s³ + 2.0315 s⁵ on every entry of s/‖s‖.
     #[test]
-    fn newton_schulz_on_a_diagonal_is_the_scalar_polynomial() {
+    fn nesterov_equals_its_formula() {
         for_every_instruction_set(|set| {
-            let diagonal = [4.0_f64, -1.0, 0.5, 2.0, 0.0];
-            let norm = diagonal.iter().map(|s| s * s).sum::<f64>().sqrt();
-            let expected = diagonal.map(|s| {
-                (0..5).fold(s / norm, |s, _| {
-                    3.4445 * s - 4.7750 * s.powi(3) + 2.0315 * s.powi(5)
-                })
-            });
-            for (rows, columns) in [(5, 5), (5, 9), (12, 5)] {
-                let mut matrix = vec![0.0; rows * columns];
-                for (i, s) in diagonal.iter().enumerate() {
-                    matrix[i * columns + i] = *s as f32;
-                }
-                let result = orthogonalized(&matrix, rows, columns);
-                for (index, value) in result.iter().enumerate() {
-                    let (i, j) = (index / columns, index % columns);
-                    let expected = if i == j { expected[i] } else { 0.0 };
-                    assert!(
-                        (f64::from(*value) - expected).abs() <= 2e-5,
-                        "{set}: {i} {j} {value}"
-                    );
-                }
+            let (n, mu) = (77, 0.9_f32);
+            let mut m = scattered(n, -1.0, 1.0);
+            let g = scattered(2 * n, -2.0, 2.0).split_off(n);
+            let (old, mut update) = (m.clone(), vec![f32::NAN; n]);
+            nesterov(&g, &mut m, &mut update, mu);
+            for i in 0..n {
+                let (g, mu) = (f64::from(g[i]), f64::from(mu));
+                let mean = mu * f64::from(old[i]) + (1.0 - mu) * g;
+                let ahead = mu * mean + (1.0 - mu) * g;
+                assert!((f64::from(m[i]) - mean).abs() <= 3e-7, "{set}");
+                assert!((f64::from(update[i]) - ahead).abs() <= 3e-7, "{set}");
             }
         });
-    }
-
-    // Every singular value of a full matrix ends in about [0.7, 1.2], so |x X| / |x| lies within these factors for any x on the short
-    // side; and the transpose of the matrix gives the transpose of the result.
-    #[test]
-    fn newton_schulz_makes_lengths_nearly_equal() {
-        for (short, long) in [(24, 40), (16, 16)] {
-            let matrix: Vec<f32> = (0..short * long)
-                .map(|i| ((i * i) as f32 * 0.37).sin())
-                .collect();
-            let transposed: Vec<f32> = (0..short * long)
-                .map(|i| matrix[i % short * long + i / short])
-                .collect();
-            let result = orthogonalized(&matrix, short, long);
-            let other = orthogonalized(&transposed, long, short);
-            for (index, value) in result.iter().enumerate() {
-                let other = other[index % long * short + index / long];
-                assert!((value - other).abs() <= 1e-4);
-            }
-            for probe in 0..50 {
-                let x: Vec<f64> = (0..short)
-                    .map(|i| ((probe * 31 + i * 7) as f64).sin())
-                    .collect();
-                let image = (0..long).map(|j| {
-                    let terms = (0..short).map(|i| x[i] * f64::from(result[i * long + j]));
-                    terms.sum::<f64>().powi(2)
-                });
-                let length: f64 = x.iter().map(|x| x * x).sum();
-                let factor = (image.sum::<f64>() / length).sqrt();
-                assert!((0.65..1.25).contains(&factor), "{short} x {long}: {factor}");
-            }
-        }
-    }
-
-    #[test]
-    fn newton_schulz_leaves_zero_alone() {
-        assert_eq!(orthogonalized(&[0.0; 12], 3, 4), [0.0; 12]);
     }
 }

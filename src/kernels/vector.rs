@@ -20,6 +20,9 @@ pub(super) trait Vector: Copy {
     /// The sum of the sixteen, in an order that depends on the instruction set.
     fn sum(self) -> f32;
 
+    /// The numbers of self and `b` by turns: a₀ b₀ a₁ b₁ ... and, second, a₈ b₈ a₉ b₉ ...
+    fn interleave(self, b: Self) -> [Self; 2];
+
     /// Asks for the cache line of a number that will soon be needed; does nothing where that cannot be asked.
     #[inline(always)]
     fn prefetch(_x: *const f32) {}
@@ -85,6 +88,11 @@ impl Vector for Plain {
     }
 
     #[inline(always)]
+    fn interleave(self, b: Self) -> [Self; 2] {
+        [0, LANES / 2].map(|first| self.map(|lane, _| [self.0, b.0][lane % 2][first + lane / 2]))
+    }
+
+    #[inline(always)]
     fn sum(self) -> f32 {
         let mut sums = self.0;
         for half in [8, 4, 2, 1] {
@@ -145,6 +153,17 @@ mod x86 {
         #[inline(always)]
         fn sum(self) -> f32 {
             unsafe { _mm512_reduce_add_ps(self.0) }
+        }
+
+        #[inline(always)]
+        fn interleave(self, b: Self) -> [Self; 2] {
+            unsafe {
+                // Numbers from 16 on are those of b.
+                let first =
+                    _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+                let second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+                [first, second].map(|order| Self(_mm512_permutex2var_ps(self.0, order, b.0)))
+            }
         }
 
         #[inline(always)]
@@ -221,6 +240,18 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn interleave(self, b: Self) -> [Self; 2] {
+            // The instructions interleave within each four.
+            [(self.0, b.0), (self.1, b.1)].map(|(a, b)| unsafe {
+                let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+                Self(
+                    _mm256_permute2f128_ps::<0x20>(low, high),
+                    _mm256_permute2f128_ps::<0x31>(low, high),
+                )
+            })
+        }
+
+        #[inline(always)]
         fn prefetch(x: *const f32) {
             unsafe { _mm_prefetch::<_MM_HINT_T0>(x.cast()) }
         }
@@ -248,7 +279,7 @@ mod tests {
     fn all_operations<V: Vector>(
         x: &[f32; LANES],
         y: &[f32; LANES],
-        out: &mut [[f32; LANES]; 4],
+        out: &mut [[f32; LANES]; 6],
     ) -> f32 {
         let (a, b) = (V::load(x), V::load(y));
         a.mul_add(b, V::splat(0.5)).store(&mut out[0]);
@@ -256,6 +287,9 @@ mod tests {
         a.add(b).store(&mut out[2]);
         V::load_some(&x[..5]).store(&mut out[3]);
         b.store_some(&mut out[3][5..12]);
+        for (vector, out) in a.interleave(b).into_iter().zip(&mut out[4..]) {
+            vector.store(out);
+        }
         a.sum()
     }
 
@@ -265,18 +299,18 @@ mod tests {
             let x: [f32; LANES] = scattered(LANES, -1.0, 1.0).try_into().unwrap();
             let y: [f32; LANES] = scattered(2 * LANES, -3.0, 3.0)[LANES..].try_into().unwrap();
             let (x, y) = (&x, &y);
-            let mut out = [[7.0; LANES]; 4];
+            let mut out = [[7.0; LANES]; 6];
             let place = &mut out;
             #[inline(always)]
             fn body<V: Vector, const ROWS: usize, const VECTORS: usize>(
                 x: &[f32; LANES],
                 y: &[f32; LANES],
-                place: &mut [[f32; LANES]; 4],
+                place: &mut [[f32; LANES]; 6],
             ) -> f32 {
                 all_operations::<V>(x, y, place)
             }
             let sum = dispatch_vector!(body(
-                x: &[f32; LANES], y: &[f32; LANES], place: &mut [[f32; LANES]; 4]
+                x: &[f32; LANES], y: &[f32; LANES], place: &mut [[f32; LANES]; 6]
             ) -> f32);
             let exact: f64 = x.iter().map(|&x| f64::from(x)).sum();
             assert!((f64::from(sum) - exact).abs() <= 1e-5, "{set}");
@@ -294,6 +328,9 @@ mod tests {
                     _ => 0.0,
                 };
                 assert_eq!(out[3][lane], some, "{set}");
+                let by_turns = if lane % 2 == 0 { x } else { y };
+                assert_eq!(out[4][lane], by_turns[lane / 2], "{set}");
+                assert_eq!(out[5][lane], by_turns[8 + lane / 2], "{set}");
             }
         });
     }

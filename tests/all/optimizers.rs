@@ -3,8 +3,10 @@
 use inr::train::OptimizerKind;
 use inr::train::optimizer::Optimizer;
 
+use serde_json::json;
+
 use super::numbers::{assert_close, uniform_f32};
-use super::training::{KINDS, mixed_network, training};
+use super::training::{KINDS, mixed_network, network, training};
 
 /// a b for row-major `[n, m]` and `[m, p]`.
 fn product(a: &[f64], b: &[f64], n: usize, m: usize, p: usize) -> Vec<f64> {
@@ -114,5 +116,38 @@ fn optimizers_agree_with_their_formulas_in_f64() {
         // Of the hidden layers: gabor 1, Fourier 1, norm 0, spline 2, gated 1, sine 1; four steps.
         let expected = if kind == OptimizerKind::Muon { 24 } else { 0 };
         assert_eq!(muon_tensors, expected);
+    }
+}
+
+#[test]
+fn steps_are_the_same_bits_on_any_number_of_threads() {
+    // Wide enough for tensors and products to be shared out.
+    let network = network(
+        json!([
+            {"kind": "sine", "width": 140, "first": true},
+            {"kind": "sine", "width": 135},
+            {"kind": "spline-kan", "width": 70},
+            {"kind": "linear"},
+        ]),
+        2,
+        3,
+    );
+    for kind in KINDS {
+        let config = training(kind, 1).optimizer;
+        let after_steps = |threads: usize| {
+            let mut parameters = network.initialize(1);
+            let mut optimizer = Optimizer::new(&config, &parameters);
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            pool.build().unwrap().install(|| {
+                for step in 0..3 {
+                    // Any gradients will do: here, weights of another seed.
+                    let gradients = network.initialize(2 + step);
+                    optimizer.step(&mut parameters, &gradients, 1.0);
+                }
+            });
+            (parameters, optimizer)
+        };
+        let one = after_steps(1);
+        assert!(one == after_steps(2) && one == after_steps(3), "{kind:?}");
     }
 }

@@ -1,7 +1,8 @@
 //! Adam and AdamW.
 
-use super::OptimizerConfig;
-use super::OptimizerKind;
+use rayon::prelude::*;
+
+use super::{OptimizerConfig, OptimizerKind, PIECE};
 use crate::kernels::optimizer::{self, AdamStep};
 
 /// First and second moment of one parameter tensor (Kingma and Ba 2015, algorithm 1).
@@ -41,6 +42,13 @@ impl Adam {
             bias_correction_2: (1.0 - config.beta_2.powi(power)) as f32,
             weight_decay: decay as f32,
         };
-        optimizer::adam(parameters, gradients, &mut self.m, &mut self.v, step);
+        parameters
+            .par_chunks_mut(PIECE)
+            .zip(gradients.par_chunks(PIECE))
+            .zip(self.m.par_chunks_mut(PIECE))
+            .zip(self.v.par_chunks_mut(PIECE))
+            .for_each(|(((parameters, gradients), m), v)| {
+                optimizer::adam(parameters, gradients, m, v, step);
+            });
     }
 }

@@ -2,13 +2,17 @@
 
 mod adam;
 mod muon;
+mod newton_schulz;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Parameter, Parameters};
 use adam::Adam;
-use muon::Muon;
+use muon::{Memory, Muon};
+
+/// Elements of a tensor that one task passes over.
+const PIECE: usize = 1 << 14;
 
 /// Which update rule is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -113,6 +117,7 @@ pub struct Optimizer {
     config: OptimizerConfig,
     steps: u64,
     rules: Vec<Rule>,
+    memory: Memory,
 }
 
 impl Optimizer {
@@ -142,13 +147,14 @@ impl Optimizer {
             config: config.clone(),
             steps: 0,
             rules,
+            memory: Memory::default(),
         }
     }
 
     /// Moves `parameters` against `gradients`; `factor` is the schedule's factor on all learning rates.
     pub fn step(&mut self, parameters: &mut Parameters, gradients: &Parameters, factor: f64) {
         self.steps += 1;
-        let (config, steps) = (&self.config, self.steps);
+        let (config, steps, memory) = (&self.config, self.steps, &self.memory);
         self.rules
             .par_iter_mut()
             .zip(&mut parameters.tensors)
@@ -161,7 +167,9 @@ impl Optimizer {
                     &mut parameter.values,
                     &gradient.values,
                 ),
-                Rule::Muon(muon) => muon.step(config, factor, parameter, &gradient.values),
+                Rule::Muon(muon) => {
+                    muon.step(config, factor, parameter, &gradient.values, memory);
+                }
             });
     }
 

@@ -1,9 +1,14 @@
 //! Muon: momentum whose every matrix is made orthogonal before it is applied.
 
+use std::sync::{Mutex, PoisonError};
+
 use rayon::prelude::*;
 
-use super::OptimizerConfig;
-use crate::kernels::optimizer::{newton_schulz, newton_schulz_scratch};
+use super::newton_schulz::{Workspace, at_least, newton_schulz};
+use super::{OptimizerConfig, PIECE};
+use crate::kernels::Buffer;
+use crate::kernels::elementwise::axpy;
+use crate::kernels::optimizer::nesterov;
 use crate::model::Parameter;
 
 /// Momentum of one parameter tensor `[.., d_in, d_out]`; each `[d_in, d_out]` slice is a matrix of its own.
@@ -27,6 +32,7 @@ impl Muon {
         factor: f64,
         parameter: &mut Parameter,
         gradients: &[f32],
+        memory: &Memory,
     ) {
         let axes = parameter.shape.len();
         let [rows, columns] = [parameter.shape[axes - 2], parameter.shape[axes - 1]];
@@ -40,19 +46,48 @@ impl Muon {
             .zip(gradients.par_chunks(slice))
             .zip(self.momentum.par_chunks_mut(slice))
             .for_each(|((weights, gradients), momentum)| {
-                let mut update: Vec<f32> = momentum
-                    .iter_mut()
-                    .zip(gradients)
-                    .map(|(m, &g)| {
-                        *m = mu * *m + (1.0 - mu) * g;
-                        mu * *m + (1.0 - mu) * g
-                    })
-                    .collect();
-                let mut scratch = vec![0.0; newton_schulz_scratch(rows, columns)];
-                newton_schulz(&mut update, rows, columns, &mut scratch);
-                for (weight, step) in weights.iter_mut().zip(&update) {
-                    *weight -= rate * step;
-                }
+                memory.lend(|(update, workspace)| {
+                    let update = at_least(update, slice);
+                    gradients
+                        .par_chunks(PIECE)
+                        .zip(momentum.par_chunks_mut(PIECE))
+                        .zip(update.par_chunks_mut(PIECE))
+                        .for_each(|((g, m), update)| nesterov(g, m, update, mu));
+                    newton_schulz(update, rows, columns, workspace);
+                    weights
+                        .par_chunks_mut(PIECE)
+                        .zip(update.par_chunks(PIECE))
+                        .for_each(|(weights, update)| axpy(-rate, update, weights));
+                });
             });
+    }
+}
+
+/// The update of a matrix, and what it takes to make it orthogonal.
+type Room = (Buffer, Workspace);
+
+/// Memory for as many matrices as are worked on at a time. Between steps it holds nothing of worth, so that all are equal and a clone
+/// starts without any.
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<Vec<Room>>);
+
+impl Memory {
+    fn lend(&self, work: impl FnOnce(&mut Room)) {
+        let free = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut room = free().pop().unwrap_or_default();
+        work(&mut room);
+        free().push(room);
+    }
+}
+
+impl Clone for Memory {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Memory {
+    fn eq(&self, _: &Self) -> bool {
+        true
     }
 }
