@@ -17,6 +17,7 @@ pub mod fourier;
 pub mod gabor;
 pub mod gated;
 pub mod matmul;
+mod matrix;
 pub mod normalize;
 pub mod optimizer;
 mod spline;
