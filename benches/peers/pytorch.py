@@ -62,7 +62,9 @@ class Spline(nn.Module):
 
     def forward(self, x):
         u = ((x.unsqueeze(-1) - self.centres) / self.h).abs()
-        basis = ((2 - u).relu() ** 3 - 4 * (1 - u).relu() ** 3) / 6
+        a, b = (2 - u).relu(), (1 - u).relu()
+        # Products, for powers are slower.
+        basis = (a * a * a - 4 * b * b * b) / 6
         return basis.flatten(1) @ self.coefficients + self.residual(nn.functional.silu(x))
 
 

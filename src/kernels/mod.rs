@@ -1,8 +1,9 @@
 //! Arithmetic on slices: slices in, slices out, one thread, `f32`. The engine above spreads tiles of rows over threads.
 //!
-//! Every kernel is a plain loop that is compiled several times, once for each instruction set below, and the widest one that
-//! the processor has is chosen at run time. The loops hold no intrinsics: the compiler vectorises them, 16 lanes at a time with
-//! AVX-512. This is the only room with `unsafe`.
+//! Every kernel is compiled several times, once for each instruction set below, and the widest one that the processor has is chosen
+//! at run time. Most are plain loops without intrinsics, which the compiler vectorises, 16 lanes at a time with AVX-512. Where speed
+//! hangs on what stays in registers, in matrix products and splines, the loop is written against the vectors of [`vector`], whose
+//! plain form serves every other processor. This is the only room with `unsafe`.
 //!
 //! Unless a function says otherwise, it writes every element of its outputs, keeps nothing between calls, allocates nothing,
 //! and panics when the lengths of its slices do not fit together (a mistake of the caller, never of the user's data). NaN goes
