@@ -12,6 +12,7 @@
 pub mod activation;
 mod buffer;
 mod cache;
+mod columns;
 pub mod elementwise;
 pub mod fourier;
 pub mod gabor;
@@ -23,6 +24,8 @@ pub mod normalize;
 pub mod optimizer;
 mod spline;
 pub mod spline_layer;
+mod spline_narrow;
+mod spline_sorted;
 pub mod transpose;
 pub mod trigonometry;
 mod vector;
@@ -79,6 +82,15 @@ impl InstructionSet {
             Self::Avx2 => "avx2",
             Self::Baseline if cfg!(target_arch = "aarch64") => "neon",
             Self::Baseline => "plain",
+        }
+    }
+
+    /// Whether it has an instruction for [`vector::Vector::look_up`].
+    fn looks_up(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => true,
+            _ => false,
         }
     }
 

@@ -7,113 +7,182 @@
 //! (de Boor 1978, ch. IX). Basis m is the cardinal cubic B-spline centred on −R + (m − 1) h. Outside [-R, R] every basis goes on
 //! along its tangent at the border: B(x) = B(border) + B'(border) (x − border), so that an input that has left the grid still has
 //! a gradient.
+//!
+//! A spline is thus a polynomial of the place t on each of G + 2 pieces: piece 0 below −R, where t = (x + R)/h; pieces 1 .. G, the
+//! intervals; piece G + 1 above R, where t = (x − R)/h. With c_0 .. c_3 the coefficients of the bases that begin there, it is
+//!
+//! (c_0 + 4c_1 + c_2)/6 + (c_2 − c_0)/2 t + (c_0 − 2c_1 + c_2)/2 t² + (c_3 − c_0 + 3c_1 − 3c_2)/6 t³
+//!
+//! and without the last two terms on the outer pieces.
 
 use super::trigonometry::ROUND;
-use super::{Block, LANES, mul_add};
-
-/// The four bases that are not zero at `t` in [0, 1] of an interval.
-#[inline(always)]
-fn cubic_bases<const FMA: bool>(t: f32) -> [f32; 4] {
-    let s = 1.0 - t;
-    let (t2, s2) = (t * t, s * s);
-    // B_{s+1} and B_{s+2} mirror each other: 2/3 − u² + u³/2 with u the distance to the centre.
-    let middle = |u: f32, u2: f32| mul_add::<FMA>(u2, mul_add::<FMA>(0.5, u, -1.0), 2.0 / 3.0);
-    [
-        s2 * s * (1.0 / 6.0),
-        middle(t, t2),
-        middle(s, s2),
-        t2 * t * (1.0 / 6.0),
-    ]
-}
-
-/// The derivatives of the four with respect to t; divide by h for those with respect to x.
-#[inline(always)]
-fn cubic_bases_derivative<const FMA: bool>(t: f32) -> [f32; 4] {
-    let s = 1.0 - t;
-    let middle = |u: f32| u * mul_add::<FMA>(1.5, u, -2.0);
-    [-0.5 * s * s, middle(t), -middle(s), 0.5 * t * t]
-}
+use super::vector::Vector;
 
 /// The knots, with what the loops need of them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Knots {
-    range: f32,
-    /// 1/h.
-    inverse_h: f32,
+pub(super) struct Knots<V> {
+    inverse_h: V,
     /// G/2, the position of x = 0 in units of h.
-    middle: f32,
-    last_span: i32,
+    middle: V,
+    /// G.
+    last: V,
 }
 
-impl Knots {
+impl<V: Vector> Knots<V> {
+    #[inline(always)]
     pub(super) fn new(range: f32, grid_size: usize) -> Self {
         assert!(
             range > 0.0 && (1..=1 << 20).contains(&grid_size),
             "range must be above 0 and grid_size from 1 to 2^20"
         );
         Self {
-            range,
-            inverse_h: grid_size as f32 / (2.0 * range),
-            middle: 0.5 * grid_size as f32,
-            last_span: grid_size as i32 - 1,
+            inverse_h: V::splat(grid_size as f32 / (2.0 * range)),
+            middle: V::splat(0.5 * grid_size as f32),
+            last: V::splat(grid_size as f32),
         }
     }
-}
 
-/// Where x lies: its interval in [0, G − 1], t in [0, 1] within it, and how far x lies outside [-R, R] (0 inside, in units of x). NaN
-/// gives a NaN t.
-#[inline(always)]
-fn locate<const FMA: bool>(x: f32, knots: &Knots) -> (i32, f32, f32) {
-    let inside = x.clamp(-knots.range, knots.range);
-    let position = mul_add::<FMA>(inside, knots.inverse_h, knots.middle);
-    // The interval that contains the position; a knot belongs to either neighbour. A cast would be done lane by lane. NaN gives
-    // any integer, which the clamp makes a valid span.
-    let shifted = (position - 0.5) + ROUND;
-    let rounded = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
-    let span = rounded.clamp(0, knots.last_span);
-    (span, position - span as f32, x - inside)
-}
-
-/// For 16 inputs: the first of the four bases, their values, their derivatives with respect to x.
-pub(super) struct Located {
-    pub(super) span: [i32; LANES],
-    pub(super) value: [Block; 4],
-    pub(super) slope: [Block; 4],
-}
-
-impl Located {
+    /// Where x lies: [`ROUND`] plus its piece, and the place t there. NaN gives some piece and the place NaN.
     #[inline(always)]
-    pub(super) fn new<const FMA: bool>(x: &Block, knots: &Knots) -> Self {
-        let mut located = Self {
-            span: [0; LANES],
-            value: [[0.0; LANES]; 4],
-            slope: [[0.0; LANES]; 4],
-        };
-        for (lane, &x) in x.iter().enumerate() {
-            let (span, t, excess) = locate::<FMA>(x, knots);
-            let value = cubic_bases::<FMA>(t);
-            let slope = cubic_bases_derivative::<FMA>(t);
-            located.span[lane] = span;
-            for k in 0..4 {
-                located.slope[k][lane] = slope[k] * knots.inverse_h;
-                located.value[k][lane] = mul_add::<FMA>(located.slope[k][lane], excess, value[k]);
-            }
-        }
-        located
+    pub(super) fn locate(&self, x: V) -> [V; 2] {
+        let position = x.mul_add(self.inverse_h, self.middle);
+        // A knot belongs to either neighbour.
+        let up = position.add(V::splat(0.5)).max(V::splat(0.0));
+        let piece = up.min(self.last.add(V::splat(1.0))).add(V::splat(ROUND));
+        let start = self.first_basis(piece);
+        [piece, start.mul_add(V::splat(-1.0), position)]
     }
+
+    /// The first basis of a piece of [`Self::locate`].
+    #[inline(always)]
+    pub(super) fn first_basis(&self, piece: V) -> V {
+        let before = piece.add(V::splat(-ROUND - 1.0));
+        before.max(V::splat(0.0)).min(self.last)
+    }
+
+    /// The four bases of a piece, which begin with [`Self::first_basis`], at `place`; both of [`Self::locate`].
+    #[inline(always)]
+    pub(super) fn bases(&self, piece: V, place: V) -> [V; 4] {
+        let zero = V::splat(0.0);
+        let above = self.last.add(V::splat(ROUND + 1.0));
+        let t = zero.where_equal(
+            piece,
+            V::splat(ROUND),
+            zero.where_equal(piece, above, place),
+        );
+        // The slopes at t = 0 are −1/2, 0, 1/2, 0.
+        let tangent = t.mul_add(V::splat(-1.0), place).mul(V::splat(0.5));
+        let s = t.mul_add(V::splat(-1.0), V::splat(1.0));
+        let (t2, s2) = (t.mul(t), s.mul(s));
+        let sixth = V::splat(1.0 / 6.0);
+        [
+            s2.mul(s).mul_add(sixth, tangent.mul(V::splat(-1.0))),
+            middle(t, t2),
+            middle(s, s2).add(tangent),
+            t2.mul(t).mul(sixth),
+        ]
+    }
+}
+
+/// The first basis that is not zero on a piece, and how many are not: four, but three on the outer two, which are tangents.
+#[inline(always)]
+pub(super) fn bases_of_piece(piece: usize, grid_size: usize) -> (usize, usize) {
+    let first = piece.saturating_sub(1).min(grid_size);
+    let is_tangent = piece == 0 || piece > grid_size;
+    (first, if is_tangent { 3 } else { 4 })
+}
+
+/// The coefficients of 1, t, t², t³ on a piece from those of its bases, of which there are `count`; a fourth that is none may be any
+/// number.
+#[inline(always)]
+pub(super) fn polynomial<V: Vector>(c: [V; 4], count: usize) -> [V; 4] {
+    // Without branches, for pieces follow each other in no order that a processor could foresee.
+    let curved = if count < 4 { 0.0 } else { 1.0 };
+    let minus = V::splat(-1.0);
+    let sum = c[0].add(c[2]);
+    let value = c[1].mul_add(V::splat(4.0), sum);
+    let slope = c[0].mul_add(minus, c[2]);
+    let square = c[1].mul_add(V::splat(-2.0), sum);
+    let cube = c[2]
+        .mul_add(minus, c[1])
+        .mul_add(V::splat(3.0), c[0].mul_add(minus, c[3]));
+    [
+        value.mul(V::splat(1.0 / 6.0)),
+        slope.mul(V::splat(0.5)),
+        square.mul(V::splat(0.5 * curved)),
+        cube.mul(V::splat(curved / 6.0)),
+    ]
+}
+
+/// The transpose of [`polynomial`]: the gradient of the coefficients of the bases from that of the polynomial's.
+#[inline(always)]
+pub(super) fn polynomial_transposed<V: Vector>(p: [V; 4], count: usize) -> [V; 4] {
+    let sixth = p[0].mul(V::splat(1.0 / 6.0));
+    let half = V::splat(0.5);
+    if count < 4 {
+        return [
+            p[1].mul_add(V::splat(-0.5), sixth),
+            p[0].mul(V::splat(2.0 / 3.0)),
+            p[1].mul_add(half, sixth),
+            V::splat(0.0),
+        ];
+    }
+    let last = p[3].mul(V::splat(1.0 / 6.0));
+    let even = p[2].mul_add(half, sixth);
+    [
+        p[1].mul_add(V::splat(-0.5), last.mul_add(V::splat(-1.0), even)),
+        p[0].mul_add(
+            V::splat(2.0 / 3.0),
+            p[3].mul_add(half, p[2].mul(V::splat(-1.0))),
+        ),
+        p[1].mul_add(half, p[3].mul_add(V::splat(-0.5), even)),
+        last,
+    ]
+}
+
+/// B_{s+1} and B_{s+2} mirror each other: 2/3 − u² + u³/2 with u the distance to the centre.
+#[inline(always)]
+fn middle<V: Vector>(u: V, u2: V) -> V {
+    let inner = u.mul_add(V::splat(0.5), V::splat(-1.0));
+    u2.mul_add(inner, V::splat(2.0 / 3.0))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::{BASELINE_FMA, scattered};
+    use super::super::vector::Plain;
+    use super::super::{LANES, dispatch_vector, for_every_instruction_set, scattered};
     use super::*;
 
+    /// Of sixteen equal numbers.
+    fn number<V: Vector>(vector: V) -> f32 {
+        let mut numbers = [0.0; LANES];
+        vector.store(&mut numbers);
+        numbers[0]
+    }
+
+    /// The polynomials of the bases of an interval or an outer piece.
+    fn powers(count: usize) -> [[f32; 4]; 4] {
+        std::array::from_fn(|k| {
+            let mut c = [Plain::splat(0.0); 4];
+            c[k] = Plain::splat(1.0);
+            polynomial(c, count).map(number)
+        })
+    }
+
+    fn value(p: [f32; 4], t: f32) -> f32 {
+        ((p[3] * t + p[2]) * t + p[1]) * t + p[0]
+    }
+
+    fn slope(p: [f32; 4], t: f32) -> f32 {
+        (3.0 * p[3] * t + 2.0 * p[2]) * t + p[1]
+    }
+
     fn bases(t: f32) -> [f32; 4] {
-        cubic_bases::<BASELINE_FMA>(t)
+        powers(4).map(|p| value(p, t))
     }
 
     fn slopes(t: f32) -> [f32; 4] {
-        cubic_bases_derivative::<BASELINE_FMA>(t)
+        powers(4).map(|p| slope(p, t))
     }
 
     /// N_{m,p}(x) by the recursion of Cox and de Boor on the knots −R + (j − 3) h, in f64; x below R.
@@ -165,47 +234,92 @@ pub(super) mod tests {
             assert!((q1[k] - q0[k - 1]).abs() <= 1e-7);
             assert!((end(k) - start(k - 1)).abs() <= 1e-6);
         }
-        // The outermost pieces begin and end with zeros.
-        assert_eq!([bases(0.0)[3], q0[3], start(3)], [0.0; 3]);
-        assert_eq!([bases(1.0)[0], q1[0], end(0)], [0.0; 3]);
+        // A basis begins and ends with zeros.
+        for zero in [bases(0.0)[3], q0[3], start(3), bases(1.0)[0], q1[0], end(0)] {
+            assert!(zero.abs() <= 1e-6);
+        }
+    }
+
+    /// Piece, place, first basis, and the four bases.
+    #[inline(always)]
+    fn find_body<V: Vector, const ROWS: usize, const VECTORS: usize>(
+        x: f32,
+        range: f32,
+        grid_size: usize,
+    ) -> [f32; 7] {
+        let knots = Knots::<V>::new(range, grid_size);
+        let [piece, place] = knots.locate(V::splat(x));
+        let [a, b, c, d] = knots.bases(piece, place);
+        let mut found = [0.0; 7];
+        for (place, vector) in
+            found
+                .iter_mut()
+                .zip([piece, place, knots.first_basis(piece), a, b, c, d])
+        {
+            *place = number(vector);
+        }
+        found[0] -= ROUND;
+        found
+    }
+
+    fn find(x: f32, range: f32, grid_size: usize) -> [f32; 7] {
+        dispatch_vector!(find_body(x: f32, range: f32, grid_size: usize) -> [f32; 7])
     }
 
     #[test]
     fn inputs_are_located() {
-        let locate = |x, range, grid_size| locate::<BASELINE_FMA>(x, &Knots::new(range, grid_size));
-        assert_eq!(locate(0.3125, 1.0, 8), (5, 0.25, 0.0));
-        assert_eq!(locate(-1.0, 1.0, 5), (0, 0.0, 0.0));
-        assert_eq!(locate(1.0, 1.0, 5), (4, 1.0, 0.0));
-        assert_eq!(locate(3.5, 1.5, 4), (3, 1.0, 2.0));
-        assert_eq!(locate(-3.5, 1.5, 4), (0, 0.0, -2.0));
-        let (span, t, excess) = locate(f32::NAN, 1.0, 5);
-        assert!((0..5).contains(&span) && t.is_nan() && excess.is_nan());
+        for_every_instruction_set(|set| {
+            let locate = |x, range, grid_size| {
+                let [piece, place, first, ..] = find(x, range, grid_size);
+                (piece, place, first)
+            };
+            assert_eq!(locate(0.3125, 1.0, 8), (6.0, 0.25, 5.0), "{set}");
+            assert_eq!(locate(3.0, 1.5, 4), (5.0, 2.0, 4.0), "{set}");
+            assert_eq!(locate(-3.0, 1.5, 4), (0.0, -2.0, 0.0), "{set}");
+            // A border belongs to either neighbour.
+            let (piece, place, first) = locate(1.0, 1.0, 4);
+            assert_eq!(first + place, 4.0, "{set}");
+            assert!([4.0, 5.0].contains(&piece), "{set}");
+            let (piece, place, first) = locate(f32::NAN, 1.0, 5);
+            assert!(
+                (0.0..7.0).contains(&piece) && (0.0..6.0).contains(&first),
+                "{set}"
+            );
+            assert!(place.is_nan(), "{set}");
+        });
     }
 
     #[test]
-    fn bases_and_slopes_equal_the_recursion() {
-        for (grid_size, range) in [(1, 1.0), (5, 1.0), (3, 0.5), (8, 1.5), (40, 1.0)] {
-            let mut x: Block = scattered(LANES, -1.7 * range, 1.7 * range)
-                .try_into()
-                .unwrap();
-            (x[0], x[1]) = (range, -range);
-            let located = Located::new::<BASELINE_FMA>(&x, &Knots::new(range, grid_size));
-            let unit = grid_size as f64 / f64::from(range);
-            for (lane, x) in x.into_iter().enumerate() {
-                for m in 0..grid_size + 3 {
-                    let k = m.wrapping_sub(located.span[lane] as usize);
-                    let [value, slope] = match k {
-                        0..4 => [located.value[k][lane], located.slope[k][lane]],
-                        _ => [0.0; 2],
-                    };
-                    let [exact, exact_slope] = reference(m, x, range, grid_size);
-                    let error = (f64::from(value) - exact).abs();
-                    assert!(error <= 1e-6 * (1.0 + unit), "x {x} {value} {exact}");
-                    let error = (f64::from(slope) - exact_slope).abs();
-                    let bound = 1e-6 * unit * (1.0 + unit);
-                    assert!(error <= bound, "x {x} {slope} {exact_slope}");
+    fn bases_and_polynomials_equal_the_recursion() {
+        for_every_instruction_set(|set| {
+            for (grid_size, range) in [(1, 1.0), (5, 1.0), (3, 0.5), (8, 1.5), (40, 1.0)] {
+                let unit = grid_size as f64 / f64::from(range);
+                let mut xs = scattered(30, -1.7 * range, 1.7 * range);
+                xs.extend([-range, range]);
+                for x in xs {
+                    let [piece, t, first, values @ ..] = find(x, range, grid_size);
+                    let (start, count) = bases_of_piece(piece as usize, grid_size);
+                    assert_eq!(start, first as usize, "{set} x {x}");
+                    let powers = powers(count);
+                    for m in 0..grid_size + 3 {
+                        let k = m.wrapping_sub(start);
+                        let found = match k < count {
+                            true => [values[k], value(powers[k], t), slope(powers[k], t)],
+                            false => [0.0; 3],
+                        };
+                        // The slope of the polynomial is one in units of h = 2R/G.
+                        let [basis, value, slope] = found.map(f64::from);
+                        let [exact, exact_slope] = reference(m, x, range, grid_size);
+                        for value in [basis, value] {
+                            let error = (value - exact).abs();
+                            assert!(error <= 1e-6 * (1.0 + unit), "{set} x {x} {value} {exact}");
+                        }
+                        let error = (0.5 * unit * slope - exact_slope).abs();
+                        let bound = 1e-6 * unit * (1.0 + unit);
+                        assert!(error <= bound, "{set} x {x} {slope} {exact_slope}");
+                    }
                 }
             }
-        }
+        });
     }
 }

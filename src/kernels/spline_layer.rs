@@ -1,20 +1,21 @@
-//! A layer of cubic B-splines by the 4 coefficients of each edge that count, so that its cost does not grow with the grid size G.
+//! A layer of cubic B-splines by the one cubic of each edge that counts, so that its cost does not grow with the grid size G.
 //!
-//! y_j += Σ_i Σ_{k=0..3} w_ik c[s_i + k, i, j], with s_i the interval of input i and w_ik its four bases; see [`super::spline`].
+//! y_j += Σ_i Σ_{m=0..G+2} c[m, i, j] B_m(x_i), where the inner sum is a polynomial on the piece in which x_i lies, see
+//! [`super::spline`].
 //!
-//! For every input the rows of a block are sorted by their interval. The rows of one interval then share its four strips of
-//! coefficients, which stay in registers, forward and backward; so do the sums of their gradients. Sorting costs a few instructions an
-//! edge bundle, the strips dozens.
+//! A vector holds 16 outputs of a row, see [`super::spline_sorted`], or one output of 16 rows when there are few outputs, see
+//! [`super::spline_narrow`].
 
-use super::spline::{Knots, Located};
+use super::columns::Columns;
+use super::spline::Knots;
 use super::vector::Vector;
-use super::{Block, LANES, dispatch, dispatch_vector};
+use super::{LANES, dispatch_vector, spline_narrow as narrow, spline_sorted as sorted};
 
-/// Rows that are sorted together: their outputs, 64 wide, fill the L1 cache.
-const ROWS: usize = 128;
+/// Rows that are worked on together: their outputs, 64 wide, fill the L1 cache.
+pub(super) const ROWS: usize = 128;
 
-/// Numbers a row and an input on the tape of [`locate`]: four bases, their slopes, and a place in the order of the intervals.
-pub const TAPE: usize = 9;
+/// Numbers a row and an input on the tape of [`locate`]: a piece and the place there.
+pub const TAPE: usize = 2;
 
 /// The shape of a spline layer.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,18 +26,37 @@ pub struct SplineShape {
     pub d_out: usize,
     /// R > 0: the knots span [-R, R].
     pub range: f32,
-    /// G from 1 to 65,535, the number of intervals.
+    /// G from 1 to 65,534, the number of intervals.
     pub grid_size: usize,
 }
 
 impl SplineShape {
-    fn bases(&self) -> usize {
+    pub(super) fn bases(&self) -> usize {
         self.grid_size + 3
+    }
+
+    /// Pieces of a spline, tangents and all.
+    pub(super) fn pieces(&self) -> usize {
+        self.grid_size + 2
+    }
+
+    /// 1/h.
+    pub(super) fn inverse_h(&self) -> f32 {
+        self.grid_size as f32 / (2.0 * self.range)
+    }
+
+    /// Whether a vector holds rows instead of outputs.
+    fn is_narrow(&self) -> bool {
+        narrow::suits(self)
     }
 
     /// How many numbers [`prepare`] writes.
     pub fn prepared_len(&self) -> usize {
-        self.d_in * self.bases() * self.d_out.next_multiple_of(LANES)
+        if self.is_narrow() {
+            self.d_in * self.d_out * 4 * LANES
+        } else {
+            self.d_in * self.bases() * self.d_out.next_multiple_of(LANES)
+        }
     }
 
     /// Panics unless a tape or a row-major matrix of `values` numbers has whole rows of `width`; returns how many.
@@ -56,6 +76,10 @@ impl SplineShape {
         );
     }
 
+    fn check_prepared(&self, prepared: usize) {
+        assert_eq!(prepared, self.prepared_len(), "the length of prepared");
+    }
+
     fn check_coefficients(&self, coefficients: usize) {
         assert_eq!(
             coefficients,
@@ -65,25 +89,18 @@ impl SplineShape {
     }
 }
 
-/// Copies the coefficients `[G+3, d_in, d_out]` input by input, padded with zeros to whole vectors: `[d_in, G+3, d_out, padded]`.
+/// Copies the coefficients `[G+3, d_in, d_out]` into the layout in which the functions below read them.
 pub fn prepare(shape: SplineShape, coefficients: &[f32], prepared: &mut [f32]) {
     shape.check_coefficients(coefficients.len());
-    assert_eq!(
-        prepared.len(),
-        shape.prepared_len(),
-        "the length of prepared"
-    );
-    let padded = shape.d_out.next_multiple_of(LANES);
-    for (place, strip) in prepared.chunks_exact_mut(padded).enumerate() {
-        let (input, basis) = (place / shape.bases(), place % shape.bases());
-        let start = (basis * shape.d_in + input) * shape.d_out;
-        strip[..shape.d_out].copy_from_slice(&coefficients[start..][..shape.d_out]);
-        strip[shape.d_out..].fill(0.0);
+    shape.check_prepared(prepared.len());
+    if shape.is_narrow() {
+        narrow::prepare(&shape, coefficients, prepared);
+    } else {
+        sorted::prepare(&shape, coefficients, prepared);
     }
 }
 
-/// Finds the interval and the bases of every input `x` `[rows, d_in]`, and the order of the rows by their intervals, for the functions
-/// below; `tape`: `[rows, d_in · TAPE]` in a layout of its own.
+/// Finds the piece of every input `x` `[rows, d_in]` for the functions below; `tape`: `[rows, d_in · TAPE]` in a layout of its own.
 pub fn locate(shape: SplineShape, x: &[f32], tape: &mut [f32]) {
     let rows = SplineShape::rows(x.len(), shape.d_in);
     assert_eq!(
@@ -91,250 +108,58 @@ pub fn locate(shape: SplineShape, x: &[f32], tape: &mut [f32]) {
         rows * shape.d_in * TAPE,
         "the length of the tape"
     );
-    assert!(shape.grid_size < 1 << 16, "grid_size must be below 65,536");
-    dispatch!(locate_body(shape: SplineShape, x: &[f32], tape: &mut [f32]));
+    assert!(shape.grid_size < 65_535, "grid_size must be below 65,535");
+    dispatch_vector!(locate_body(shape: SplineShape, x: &[f32], tape: &mut [f32]));
 }
 
 #[inline(always)]
-fn locate_body<const FMA: bool>(shape: SplineShape, x: &[f32], tape: &mut [f32]) {
-    let SplineShape { d_in, .. } = shape;
+fn locate_body<V: Vector, const BLOCK_ROWS: usize, const BLOCK_VECTORS: usize>(
+    shape: SplineShape,
+    x: &[f32],
+    tape: &mut [f32],
+) {
+    let d_in = shape.d_in;
     let knots = Knots::new(shape.range, shape.grid_size);
+    let mut columns = Columns::<{ ROWS / LANES }>::zeros();
     for (x, tape) in x
         .chunks(ROWS * d_in)
         .zip(tape.chunks_mut(ROWS * d_in * TAPE))
     {
         let rows = x.len() / d_in;
         for (input, tape) in tape.chunks_exact_mut(rows * TAPE).enumerate() {
-            let (order, bases) = tape.split_at_mut(rows);
-            let mut column = [0.0; ROWS];
-            for (value, x) in column.iter_mut().zip(x[input..].iter().step_by(d_in)) {
-                *value = *x;
+            if input % LANES == 0 {
+                columns.load::<V>(x, d_in, input);
             }
-            let mut spans = [[0; LANES]; ROWS / LANES];
-            for (block, x) in column.as_chunks().0[..rows.div_ceil(LANES)]
+            let (pieces, places) = tape.split_at_mut(rows);
+            let mut found = [[0.0; LANES]; ROWS / LANES];
+            for ((x, piece), place) in columns.0[input % LANES]
                 .iter()
-                .enumerate()
+                .zip(&mut found)
+                .zip(places.chunks_mut(LANES))
             {
-                let located = Located::new::<FMA>(x, &knots);
-                spans[block] = located.span;
-                let blocks = located.value.iter().chain(&located.slope);
-                for (bases, values) in bases.chunks_exact_mut(rows).zip(blocks) {
-                    let place = &mut bases[block * LANES..];
-                    match place.first_chunk_mut() {
-                        Some(place) => *place = *values,
-                        None => place.copy_from_slice(&values[..place.len()]),
-                    }
-                }
+                let located = knots.locate(V::load(x));
+                located[0].store(piece);
+                located[1].store_some(place);
             }
-            let spans = spans.as_flattened();
-            sort(&spans[..rows], shape.grid_size, order);
-        }
-    }
-}
-
-/// Writes span · 2¹⁶ + row for every row, sorted, as the bits of numbers.
-#[inline(always)]
-fn sort(spans: &[i32], grid_size: usize, order: &mut [f32]) {
-    /// Grids up to here are sorted by counting, beyond by comparing.
-    const COUNTED: usize = 64;
-    let key = |row: usize| f32::from_bits((spans[row] as u32) << 16 | row as u32);
-    if grid_size > COUNTED {
-        for (row, place) in order.iter_mut().enumerate() {
-            *place = key(row);
-        }
-        order.sort_unstable_by_key(|key| key.to_bits());
-        return;
-    }
-    let mut next = [0_usize; COUNTED + 1];
-    for &span in spans {
-        next[span as usize + 1] += 1;
-    }
-    for span in 0..grid_size {
-        next[span + 1] += next[span];
-    }
-    for (row, &span) in spans.iter().enumerate() {
-        let place = &mut next[span as usize];
-        order[*place] = key(row);
-        *place += 1;
-    }
-}
-
-/// Some outputs of a block of rows, whole vectors at the start of cache lines.
-#[repr(align(64))]
-struct Strip<const VECTORS: usize>([[Block; VECTORS]; ROWS]);
-
-impl<const VECTORS: usize> Strip<VECTORS> {
-    /// Columns `first..` of the rows of y.
-    #[inline(always)]
-    fn load(&mut self, y: &[f32], d_out: usize, first: usize) {
-        let width = (d_out - first).min(VECTORS * LANES);
-        for (strip, y) in self.0.iter_mut().zip(y.chunks_exact(d_out)) {
-            strip.as_flattened_mut()[..width].copy_from_slice(&y[first..first + width]);
-        }
-    }
-}
-
-/// The rows of a block whose input lies in one interval.
-struct Run<'a> {
-    span: usize,
-    /// Keys whose low 16 bits are the rows.
-    keys: &'a [f32],
-    /// The four bases and their slopes of all rows, `[8, rows]`.
-    bases: &'a [f32],
-    rows: usize,
-}
-
-impl Run<'_> {
-    /// Calls `f` with every row and its four bases, or with their slopes.
-    #[inline(always)]
-    fn for_each<V: Vector>(&self, slopes: bool, mut f: impl FnMut(usize, [V; 4])) {
-        let quarters = &self.bases[4 * usize::from(slopes) * self.rows..][..4 * self.rows];
-        for key in self.keys {
-            let row = (key.to_bits() & 0xffff) as usize;
-            assert!(row < self.rows);
-            let mut weights = [V::splat(0.0); 4];
-            for (k, weight) in weights.iter_mut().enumerate() {
-                // SAFETY: row is below rows, and the quarters hold four times that.
-                *weight = V::splat(unsafe { *quarters.get_unchecked(k * self.rows + row) });
+            // No row, no piece.
+            found.as_flattened_mut()[rows..].fill(0.0);
+            if shape.is_narrow() {
+                pieces.copy_from_slice(&found.as_flattened()[..rows]);
+            } else {
+                sorted::sort::<V>(&found, shape.grid_size, pieces);
             }
-            f(row, weights);
         }
     }
-}
-
-/// Calls `f` with every input of a block and every run of rows that share an interval.
-#[inline(always)]
-fn for_each_run(shape: &SplineShape, tape: &[f32], mut f: impl FnMut(usize, Run)) {
-    let rows = tape.len() / (shape.d_in * TAPE);
-    for (input, tape) in tape.chunks_exact(rows * TAPE).enumerate() {
-        let (mut order, bases) = tape.split_at(rows);
-        while let Some(first) = order.first() {
-            let span = first.to_bits() >> 16;
-            let is_other = |key: &f32| key.to_bits() >> 16 != span;
-            let count = order.iter().position(is_other).unwrap_or(order.len());
-            let (keys, rest) = order.split_at(count);
-            order = rest;
-            let span = span as usize;
-            f(
-                input,
-                Run {
-                    span,
-                    keys,
-                    bases,
-                    rows,
-                },
-            );
-        }
-    }
-}
-
-/// The four strips of coefficients of an interval, columns `first..` of what [`prepare`] wrote.
-#[inline(always)]
-fn coefficients<V: Vector, const VECTORS: usize>(
-    shape: &SplineShape,
-    prepared: &[f32],
-    input: usize,
-    span: usize,
-    first: usize,
-) -> [[V; VECTORS]; 4] {
-    let padded = shape.d_out.next_multiple_of(LANES);
-    let mut strips = [[V::splat(0.0); VECTORS]; 4];
-    for (k, strip) in strips.iter_mut().enumerate() {
-        let start = (input * shape.bases() + span + k) * padded + first;
-        let (blocks, _) = prepared[start..][..VECTORS * LANES].as_chunks();
-        for (vector, block) in strip.iter_mut().zip(blocks) {
-            *vector = V::load(block);
-        }
-    }
-    strips
-}
-
-/// Calls a function with a constant number of vectors for every strip of the outputs, of about equal widths; `$first` is its first
-/// output.
-macro_rules! for_each_strip {
-    ($first:ident in $d_out:expr, $widest:expr => $function:ident $arguments:tt) => {
-        let mut $first = 0;
-        while $first < $d_out {
-            let vectors = ($d_out - $first).div_ceil(LANES);
-            let strip = vectors.div_ceil(vectors.div_ceil($widest));
-            match strip {
-                1 => $function::<V, 1> $arguments,
-                2 => $function::<V, 2> $arguments,
-                3 => $function::<V, 3> $arguments,
-                _ => $function::<V, 4> $arguments,
-            }
-            $first += strip * LANES;
-        }
-    };
-}
-
-/// How many vectors wide a strip may be, whose coefficients stay in registers four times: four with AVX-512, else one.
-const fn widest(vectors: usize) -> usize {
-    if vectors > 1 { 4 } else { 1 }
 }
 
 /// y += Σ_i spline_ij(x_i); `tape`: of [`locate`], `prepared`: of [`prepare`], `y`: `[rows, d_out]`.
 pub fn forward(shape: SplineShape, tape: &[f32], prepared: &[f32], y: &mut [f32]) {
     shape.check(tape.len(), y.len());
-    assert_eq!(
-        prepared.len(),
-        shape.prepared_len(),
-        "the length of prepared"
-    );
-    dispatch_vector!(forward_body(shape: SplineShape, tape: &[f32], prepared: &[f32], y: &mut [f32]));
-}
-
-#[inline(always)]
-fn forward_body<V: Vector, const BLOCK_ROWS: usize, const BLOCK_VECTORS: usize>(
-    shape: SplineShape,
-    tape: &[f32],
-    prepared: &[f32],
-    y: &mut [f32],
-) {
-    for (tape, y) in tape
-        .chunks(ROWS * TAPE * shape.d_in)
-        .zip(y.chunks_mut(ROWS * shape.d_out))
-    {
-        for_each_strip!(first in shape.d_out, const { widest(BLOCK_VECTORS) } =>
-            forward_strip(&shape, tape, prepared, y, first));
-    }
-}
-
-#[inline(always)]
-fn forward_strip<V: Vector, const VECTORS: usize>(
-    shape: &SplineShape,
-    tape: &[f32],
-    prepared: &[f32],
-    y: &mut [f32],
-    first: usize,
-) {
-    let mut sums = Strip([[[0.0; LANES]; VECTORS]; ROWS]);
-    for_each_run(
-        shape,
-        tape,
-        #[inline(always)]
-        |input, run| {
-            let c = coefficients::<V, VECTORS>(shape, prepared, input, run.span, first);
-            run.for_each::<V>(
-                false,
-                #[inline(always)]
-                |row, weights| {
-                    for (j, sum) in sums.0[row].iter_mut().enumerate() {
-                        let mut vector = V::load(sum);
-                        for k in 0..4 {
-                            vector = weights[k].mul_add(c[k][j], vector);
-                        }
-                        vector.store(sum);
-                    }
-                },
-            );
-        },
-    );
-    let width = (shape.d_out - first).min(VECTORS * LANES);
-    for (y, sums) in y.chunks_exact_mut(shape.d_out).zip(&sums.0) {
-        for (y, sum) in y[first..first + width].iter_mut().zip(sums.as_flattened()) {
-            *y += sum;
-        }
+    shape.check_prepared(prepared.len());
+    if shape.is_narrow() {
+        narrow::forward(shape, tape, prepared, y);
+    } else {
+        sorted::forward(shape, tape, prepared, y);
     }
 }
 
@@ -347,68 +172,11 @@ pub fn backward_coefficients(
 ) {
     shape.check(tape.len(), grad_y.len());
     shape.check_coefficients(grad_coefficients.len());
-    dispatch_vector!(backward_coefficients_body(
-        shape: SplineShape, tape: &[f32], grad_y: &[f32], grad_coefficients: &mut [f32]
-    ));
-}
-
-#[inline(always)]
-fn backward_coefficients_body<V: Vector, const BLOCK_ROWS: usize, const BLOCK_VECTORS: usize>(
-    shape: SplineShape,
-    tape: &[f32],
-    grad_y: &[f32],
-    grad_coefficients: &mut [f32],
-) {
-    for (tape, grad_y) in tape
-        .chunks(ROWS * TAPE * shape.d_in)
-        .zip(grad_y.chunks(ROWS * shape.d_out))
-    {
-        for_each_strip!(first in shape.d_out, const { widest(BLOCK_VECTORS) } =>
-            backward_coefficients_strip(&shape, tape, grad_y, grad_coefficients, first));
+    if shape.is_narrow() {
+        narrow::backward_coefficients(shape, tape, grad_y, grad_coefficients);
+    } else {
+        sorted::backward_coefficients(shape, tape, grad_y, grad_coefficients);
     }
-}
-
-#[inline(always)]
-fn backward_coefficients_strip<V: Vector, const VECTORS: usize>(
-    shape: &SplineShape,
-    tape: &[f32],
-    grad_y: &[f32],
-    grad_coefficients: &mut [f32],
-    first: usize,
-) {
-    let mut strip = Strip([[[0.0; LANES]; VECTORS]; ROWS]);
-    strip.load(grad_y, shape.d_out, first);
-    let width = (shape.d_out - first).min(VECTORS * LANES);
-    for_each_run(
-        shape,
-        tape,
-        #[inline(always)]
-        |input, run| {
-            let mut sums = [[V::splat(0.0); VECTORS]; 4];
-            run.for_each::<V>(
-                false,
-                #[inline(always)]
-                |row, weights| {
-                    for (j, g) in strip.0[row].iter().enumerate() {
-                        let g = V::load(g);
-                        for k in 0..4 {
-                            sums[k][j] = weights[k].mul_add(g, sums[k][j]);
-                        }
-                    }
-                },
-            );
-            for (k, sums) in sums.iter().enumerate() {
-                let start = ((run.span + k) * shape.d_in + input) * shape.d_out + first;
-                let grad = &mut grad_coefficients[start..][..width];
-                for (grad, sum) in grad.chunks_mut(LANES).zip(sums) {
-                    match grad.first_chunk_mut() {
-                        Some(grad) => sum.add(V::load(grad)).store(grad),
-                        None => sum.add(V::load_some(grad)).store_some(grad),
-                    }
-                }
-            }
-        },
-    );
 }
 
 /// Adds to `grad_x` `[rows, d_in]` for the gradient of the outputs, `grad_y` `[rows, d_out]`.
@@ -420,73 +188,17 @@ pub fn backward_input(
     grad_x: &mut [f32],
 ) {
     shape.check(tape.len(), grad_y.len());
-    assert_eq!(
-        prepared.len(),
-        shape.prepared_len(),
-        "the length of prepared"
-    );
+    shape.check_prepared(prepared.len());
     assert_eq!(
         grad_x.len() * TAPE,
         tape.len(),
         "grad_x must be [rows, d_in]"
     );
-    dispatch_vector!(backward_input_body(
-        shape: SplineShape, tape: &[f32], prepared: &[f32], grad_y: &[f32], grad_x: &mut [f32]
-    ));
-}
-
-#[inline(always)]
-fn backward_input_body<V: Vector, const BLOCK_ROWS: usize, const BLOCK_VECTORS: usize>(
-    shape: SplineShape,
-    tape: &[f32],
-    prepared: &[f32],
-    grad_y: &[f32],
-    grad_x: &mut [f32],
-) {
-    for ((tape, grad_y), grad_x) in tape
-        .chunks(ROWS * TAPE * shape.d_in)
-        .zip(grad_y.chunks(ROWS * shape.d_out))
-        .zip(grad_x.chunks_mut(ROWS * shape.d_in))
-    {
-        for_each_strip!(first in shape.d_out, const { widest(BLOCK_VECTORS) } =>
-            backward_input_strip(&shape, tape, prepared, grad_y, grad_x, first));
+    if shape.is_narrow() {
+        narrow::backward_input(shape, tape, prepared, grad_y, grad_x);
+    } else {
+        sorted::backward_input(shape, tape, prepared, grad_y, grad_x);
     }
-}
-
-#[inline(always)]
-fn backward_input_strip<V: Vector, const VECTORS: usize>(
-    shape: &SplineShape,
-    tape: &[f32],
-    prepared: &[f32],
-    grad_y: &[f32],
-    grad_x: &mut [f32],
-    first: usize,
-) {
-    let mut strip = Strip([[[0.0; LANES]; VECTORS]; ROWS]);
-    strip.load(grad_y, shape.d_out, first);
-    for_each_run(
-        shape,
-        tape,
-        #[inline(always)]
-        |input, run| {
-            let c = coefficients::<V, VECTORS>(shape, prepared, input, run.span, first);
-            run.for_each::<V>(
-                true,
-                #[inline(always)]
-                |row, slopes| {
-                    let mut sum = V::splat(0.0);
-                    for (j, g) in strip.0[row].iter().enumerate() {
-                        let mut slope = slopes[0].mul(c[0][j]);
-                        for k in 1..4 {
-                            slope = slopes[k].mul_add(c[k][j], slope);
-                        }
-                        sum = slope.mul_add(V::load(g), sum);
-                    }
-                    grad_x[row * shape.d_in + input] += sum.sum();
-                },
-            );
-        },
-    );
 }
 
 #[cfg(test)]
@@ -504,13 +216,21 @@ mod tests {
         }
     }
 
-    /// Rows and shapes with every width of strip.
-    const SHAPES: [(usize, SplineShape); 5] = [
+    /// Rows and shapes: every width of strip, whole blocks and parts.
+    const SHAPES: [(usize, SplineShape); 11] = [
         (1, shape(1, 1, 1.0, 1)),
         (5, shape(2, 3, 1.0, 5)),
         (170, shape(17, 9, 0.5, 3)),
         (20, shape(6, 127, 1.5, 8)),
         (3, shape(40, 64, 1.0, 20)),
+        // Each number of few outputs, up to the most pieces that fit a vector and beyond.
+        (150, shape(18, 1, 1.0, 5)),
+        (33, shape(3, 2, 0.5, 1)),
+        (128, shape(16, 3, 1.0, 13)),
+        (47, shape(5, 4, 1.0, 14)),
+        (140, shape(3, 4, 1.0, 15)),
+        // As many pieces as are counted, and one more than that.
+        (129, shape(2, 5, 1.0, 65)),
     ];
 
     /// Values and slopes of all bases at every x, in f64 by the recursion of Cox and de Boor.
@@ -634,13 +354,51 @@ mod tests {
         }
     }
 
+    // Beyond the borders a spline is straight, also where t³ is more than a number can hold.
+    #[test]
+    fn splines_are_straight_far_outside() {
+        for_every_instruction_set(|set| {
+            for d_out in [3, 20] {
+                let shape = shape(1, d_out, 1.0, 5);
+                let c = scattered(8 * d_out, -1.0, 1.0);
+                let slopes_at = |x: [f32; 2]| {
+                    let tape = located(shape, &x);
+                    let mut grad_c = vec![0.0; c.len()];
+                    backward_coefficients(shape, &tape, &vec![1.0; 2 * d_out], &mut grad_c);
+                    assert!(grad_c.iter().all(|g| g.is_finite()), "{set} {x:?}");
+                    let mut y = vec![0.0; 2 * d_out];
+                    forward(shape, &tape, &prepared(shape, &c), &mut y);
+                    assert!(y.iter().all(|y| y.is_finite()), "{set} {x:?}");
+                    let (g, mut grad_x) = (vec![1.0; 2 * d_out], [0.0; 2]);
+                    backward_input(shape, &tape, &prepared(shape, &c), &g, &mut grad_x);
+                    grad_x
+                };
+                assert_eq!(slopes_at([-2.0, 2.0]), slopes_at([-1e15, 1e15]), "{set}");
+            }
+        });
+    }
+
     #[test]
     fn nan_stays_in_its_row() {
-        for_every_instruction_set(|_| {
-            let (x, c) = ([0.1, f32::NAN, 0.3, 0.4], [1.0; 48]);
-            let mut y = [0.0; 6];
-            accumulate(shape(2, 3, 1.0, 5), &x, &c, &mut y);
-            assert!(y[..3].iter().all(|y| y.is_nan()) && y[3..].iter().all(|y| y.is_finite()));
+        for_every_instruction_set(|set| {
+            for d_out in [3, 20] {
+                let shape = shape(2, d_out, 1.0, 5);
+                // NaN may hold any bits.
+                let nan = f32::from_bits(0xffff_ffff);
+                let (x, c) = ([0.1, nan, 0.3, 0.4], vec![1.0; 16 * d_out]);
+                let mut y = vec![0.0; 2 * d_out];
+                accumulate(shape, &x, &c, &mut y);
+                let (first, second) = y.split_at(d_out);
+                assert!(first.iter().all(|y| y.is_nan()), "{set}");
+                assert!(second.iter().all(|y| y.is_finite()), "{set}");
+                let mut grad_x = [0.0; 4];
+                let (tape, prepared) = (located(shape, &x), prepared(shape, &c));
+                backward_input(shape, &tape, &prepared, &y, &mut grad_x);
+                assert!(
+                    grad_x[1].is_nan() && grad_x[2..].iter().all(|g| g.is_finite()),
+                    "{set}"
+                );
+            }
         });
     }
 }

@@ -26,39 +26,24 @@ fn body<V: Vector, const ROWS: usize, const VECTORS: usize>(
         let height = LANES.min(m - row);
         for column in (0..n).step_by(LANES) {
             let width = LANES.min(n - column);
-            let mut block = [V::splat(0.0); LANES];
-            for (i, vector) in block[..height].iter_mut().enumerate() {
+            let mut block = [[0.0; LANES]; LANES];
+            for (i, place) in block[..height].iter_mut().enumerate() {
                 let x = &x[(row + i) * x_stride + column..][..width];
-                *vector = match x.first_chunk() {
-                    Some(whole) => V::load(whole),
-                    None => V::load_some(x),
-                };
+                match x.first_chunk() {
+                    Some(whole) => *place = *whole,
+                    None => place[..width].copy_from_slice(x),
+                }
             }
-            let block = transposed(block);
-            for (j, vector) in block[..width].iter().enumerate() {
+            V::transpose(&mut block);
+            for (j, place) in block[..width].iter().enumerate() {
                 let y = &mut y[(column + j) * y_stride + row..][..height];
                 match y.first_chunk_mut() {
-                    Some(whole) => vector.store(whole),
-                    None => vector.store_some(y),
+                    Some(whole) => *whole = *place,
+                    None => y.copy_from_slice(&place[..height]),
                 }
             }
         }
     }
-}
-
-/// The transpose of a block of whole vectors. Interleaving vectors i and i + 8 into 2i and 2i + 1 turns the bits of the number
-/// (vector, lane) by one place, so that after four times vector and lane have changed places.
-#[inline(always)]
-fn transposed<V: Vector>(mut block: [V; LANES]) -> [V; LANES] {
-    for _ in 0..LANES.ilog2() {
-        let (top, bottom) = block.split_at(LANES / 2);
-        let mut next = block;
-        for ((pair, a), b) in next.chunks_exact_mut(2).zip(top).zip(bottom) {
-            pair.copy_from_slice(&a.interleave(*b));
-        }
-        block = next;
-    }
-    block
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
 //! Sixteen numbers at a time, in the registers of each instruction set.
 //!
-//! Loops whose speed hangs on what stays in registers (matrix products, splines sorted by cell) are written against [`Vector`];
+//! Loops whose speed hangs on what stays in registers (matrix products, splines) are written against [`Vector`];
 //! all others leave the choice of registers to the compiler, see the head of this room.
 
-use super::{LANES, mul_add, padded};
+use super::{Block, LANES, mul_add, padded};
 
 /// Sixteen `f32`.
 ///
 /// The methods may use instructions that a processor need not have. That is sound because values of the types below are made only in
 /// functions that `dispatch_vector!` compiles for an instruction set and calls after it has found it on this processor.
 pub(super) trait Vector: Copy {
+    /// Up to how many intervals [`Self::pack_equal`] is faster at sorting rows than counting is; measured.
+    const PACKED: usize = 0;
+
     fn load(x: &[f32; LANES]) -> Self;
     fn store(self, y: &mut [f32; LANES]);
     fn splat(x: f32) -> Self;
@@ -17,11 +20,73 @@ pub(super) trait Vector: Copy {
     fn mul_add(self, b: Self, c: Self) -> Self;
     fn mul(self, b: Self) -> Self;
     fn add(self, b: Self) -> Self;
+    /// The larger one, `other` when either is NaN.
+    fn max(self, other: Self) -> Self;
+    /// The smaller one, `other` when either is NaN.
+    fn min(self, other: Self) -> Self;
     /// The sum of the sixteen, in an order that depends on the instruction set.
     fn sum(self) -> f32;
 
-    /// The numbers of self and `b` by turns: a₀ b₀ a₁ b₁ ... and, second, a₈ b₈ a₉ b₉ ...
-    fn interleave(self, b: Self) -> [Self; 2];
+    /// The sums of sixteen vectors, in an order that depends on the instruction set.
+    #[inline(always)]
+    fn sums(vectors: &[Block; LANES]) -> Self {
+        let mut sums = [0.0; LANES];
+        for (sum, vector) in sums.iter_mut().zip(vectors) {
+            *sum = Self::load(vector).sum();
+        }
+        Self::load(&sums)
+    }
+
+    /// Turns rows into columns.
+    #[inline(always)]
+    fn transpose(matrix: &mut [Block; LANES]) {
+        let rows = *matrix;
+        for (column, place) in matrix.iter_mut().enumerate() {
+            for (number, row) in place.iter_mut().zip(&rows) {
+                *number = row[column];
+            }
+        }
+    }
+
+    /// Moves the numbers of the lanes in which `class` is `value` to the start of `place`, in their order; returns how many. What comes
+    /// behind them in `place` is lost.
+    #[inline(always)]
+    fn pack_equal(self, class: Self, value: f32, place: &mut Block) -> usize {
+        let [mut numbers, mut classes] = [[0.0; LANES]; 2];
+        self.store(&mut numbers);
+        class.store(&mut classes);
+        let mut count = 0;
+        for (number, class) in numbers.into_iter().zip(classes) {
+            place[count % LANES] = number;
+            count += usize::from(class == value);
+        }
+        count
+    }
+
+    /// The numbers of `self`, a table, at `index`: in every lane 1.5 · 2^23 plus an integer from 0 to 15.
+    #[inline(always)]
+    fn look_up(self, index: Self) -> Self {
+        let [mut table, mut numbers] = [[0.0; LANES]; 2];
+        self.store(&mut table);
+        index.store(&mut numbers);
+        Self::load(&numbers.map(|number| table[number.to_bits() as usize % LANES]))
+    }
+
+    /// `self` in the lanes in which `class` is `value`, `other` in the rest.
+    #[inline(always)]
+    fn where_equal(self, class: Self, value: Self, other: Self) -> Self {
+        let [mut numbers, mut classes, mut values, mut others] = [[0.0; LANES]; 4];
+        self.store(&mut numbers);
+        class.store(&mut classes);
+        value.store(&mut values);
+        other.store(&mut others);
+        for lane in 0..LANES {
+            if classes[lane] != values[lane] {
+                numbers[lane] = others[lane];
+            }
+        }
+        Self::load(&numbers)
+    }
 
     /// Asks for the cache line of a number that will soon be needed; does nothing where that cannot be asked.
     #[inline(always)]
@@ -88,8 +153,13 @@ impl Vector for Plain {
     }
 
     #[inline(always)]
-    fn interleave(self, b: Self) -> [Self; 2] {
-        [0, LANES / 2].map(|first| self.map(|lane, _| [self.0, b.0][lane % 2][first + lane / 2]))
+    fn max(self, other: Self) -> Self {
+        self.map(|lane, x| if x > other.0[lane] { x } else { other.0[lane] })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        self.map(|lane, x| if x < other.0[lane] { x } else { other.0[lane] })
     }
 
     #[inline(always)]
@@ -108,210 +178,51 @@ impl Vector for Plain {
 pub(super) use x86::{Avx2, Avx512};
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
-    use std::arch::x86_64::*;
-
-    use super::{LANES, Vector};
-
-    /// One AVX-512 register.
-    #[derive(Clone, Copy)]
-    pub(in super::super) struct Avx512(__m512);
-
-    // SAFETY of all blocks: the instructions are there, see `Vector`; loads and stores go through references to 16 numbers, or through
-    // a mask that ends at the slice's length.
-    impl Vector for Avx512 {
-        #[inline(always)]
-        fn load(x: &[f32; LANES]) -> Self {
-            unsafe { Self(_mm512_loadu_ps(x.as_ptr())) }
-        }
-
-        #[inline(always)]
-        fn store(self, y: &mut [f32; LANES]) {
-            unsafe { _mm512_storeu_ps(y.as_mut_ptr(), self.0) }
-        }
-
-        #[inline(always)]
-        fn splat(x: f32) -> Self {
-            unsafe { Self(_mm512_set1_ps(x)) }
-        }
-
-        #[inline(always)]
-        fn mul_add(self, b: Self, c: Self) -> Self {
-            unsafe { Self(_mm512_fmadd_ps(self.0, b.0, c.0)) }
-        }
-
-        #[inline(always)]
-        fn mul(self, b: Self) -> Self {
-            unsafe { Self(_mm512_mul_ps(self.0, b.0)) }
-        }
-
-        #[inline(always)]
-        fn add(self, b: Self) -> Self {
-            unsafe { Self(_mm512_add_ps(self.0, b.0)) }
-        }
-
-        #[inline(always)]
-        fn sum(self) -> f32 {
-            unsafe { _mm512_reduce_add_ps(self.0) }
-        }
-
-        #[inline(always)]
-        fn interleave(self, b: Self) -> [Self; 2] {
-            unsafe {
-                // Numbers from 16 on are those of b.
-                let first =
-                    _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-                let second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
-                [first, second].map(|order| Self(_mm512_permutex2var_ps(self.0, order, b.0)))
-            }
-        }
-
-        #[inline(always)]
-        fn prefetch(x: *const f32) {
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(x.cast()) }
-        }
-
-        #[inline(always)]
-        fn load_some(x: &[f32]) -> Self {
-            assert!(x.len() <= LANES);
-            unsafe { Self(_mm512_maskz_loadu_ps(first(x.len()), x.as_ptr())) }
-        }
-
-        #[inline(always)]
-        fn store_some(self, y: &mut [f32]) {
-            assert!(y.len() <= LANES);
-            unsafe { _mm512_mask_storeu_ps(y.as_mut_ptr(), first(y.len()), self.0) }
-        }
-    }
-
-    /// The mask of the first `count` lanes.
-    #[inline(always)]
-    fn first(count: usize) -> __mmask16 {
-        ((1_u32 << count) - 1) as __mmask16
-    }
-
-    /// Two AVX registers.
-    #[derive(Clone, Copy)]
-    pub(in super::super) struct Avx2(__m256, __m256);
-
-    // SAFETY of all blocks: as above.
-    impl Vector for Avx2 {
-        #[inline(always)]
-        fn load(x: &[f32; LANES]) -> Self {
-            unsafe {
-                Self(
-                    _mm256_loadu_ps(x.as_ptr()),
-                    _mm256_loadu_ps(x.as_ptr().add(8)),
-                )
-            }
-        }
-
-        #[inline(always)]
-        fn store(self, y: &mut [f32; LANES]) {
-            unsafe {
-                _mm256_storeu_ps(y.as_mut_ptr(), self.0);
-                _mm256_storeu_ps(y.as_mut_ptr().add(8), self.1);
-            }
-        }
-
-        #[inline(always)]
-        fn splat(x: f32) -> Self {
-            unsafe { Self(_mm256_set1_ps(x), _mm256_set1_ps(x)) }
-        }
-
-        #[inline(always)]
-        fn mul_add(self, b: Self, c: Self) -> Self {
-            unsafe {
-                Self(
-                    _mm256_fmadd_ps(self.0, b.0, c.0),
-                    _mm256_fmadd_ps(self.1, b.1, c.1),
-                )
-            }
-        }
-
-        #[inline(always)]
-        fn mul(self, b: Self) -> Self {
-            unsafe { Self(_mm256_mul_ps(self.0, b.0), _mm256_mul_ps(self.1, b.1)) }
-        }
-
-        #[inline(always)]
-        fn add(self, b: Self) -> Self {
-            unsafe { Self(_mm256_add_ps(self.0, b.0), _mm256_add_ps(self.1, b.1)) }
-        }
-
-        #[inline(always)]
-        fn interleave(self, b: Self) -> [Self; 2] {
-            // The instructions interleave within each four.
-            [(self.0, b.0), (self.1, b.1)].map(|(a, b)| unsafe {
-                let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-                Self(
-                    _mm256_permute2f128_ps::<0x20>(low, high),
-                    _mm256_permute2f128_ps::<0x31>(low, high),
-                )
-            })
-        }
-
-        #[inline(always)]
-        fn prefetch(x: *const f32) {
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(x.cast()) }
-        }
-
-        #[inline(always)]
-        fn sum(self) -> f32 {
-            unsafe {
-                let eight = _mm256_add_ps(self.0, self.1);
-                let four = _mm_add_ps(
-                    _mm256_castps256_ps128(eight),
-                    _mm256_extractf128_ps::<1>(eight),
-                );
-                let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-                _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
-            }
-        }
-    }
-}
+mod x86;
 
 #[cfg(test)]
 mod tests {
     use super::super::{dispatch_vector, for_every_instruction_set, scattered};
     use super::*;
 
-    fn all_operations<V: Vector>(
-        x: &[f32; LANES],
-        y: &[f32; LANES],
-        out: &mut [[f32; LANES]; 6],
-    ) -> f32 {
+    fn all_operations<V: Vector>(x: &Block, y: &Block, out: &mut [Block; 8]) -> (f32, usize) {
         let (a, b) = (V::load(x), V::load(y));
         a.mul_add(b, V::splat(0.5)).store(&mut out[0]);
         a.mul(b).store(&mut out[1]);
         a.add(b).store(&mut out[2]);
         V::load_some(&x[..5]).store(&mut out[3]);
         b.store_some(&mut out[3][5..12]);
-        for (vector, out) in a.interleave(b).into_iter().zip(&mut out[4..]) {
-            vector.store(out);
-        }
-        a.sum()
+        a.max(b).store(&mut out[4]);
+        a.min(b).store(&mut out[5]);
+        a.where_equal(b, V::splat(y[3]), V::splat(9.0))
+            .store(&mut out[6]);
+        let mut packed = [0.0; LANES];
+        let count = a.pack_equal(b, y[3], &mut packed);
+        out[7][..count].copy_from_slice(&packed[..count]);
+        (a.sum(), count)
+    }
+
+    #[inline(always)]
+    fn all_body<V: Vector, const ROWS: usize, const VECTORS: usize>(
+        x: &Block,
+        y: &Block,
+        out: &mut [Block; 8],
+    ) -> (f32, usize) {
+        all_operations::<V>(x, y, out)
     }
 
     #[test]
     fn every_instruction_set_computes_the_same() {
         for_every_instruction_set(|set| {
-            let x: [f32; LANES] = scattered(LANES, -1.0, 1.0).try_into().unwrap();
-            let y: [f32; LANES] = scattered(2 * LANES, -3.0, 3.0)[LANES..].try_into().unwrap();
-            let (x, y) = (&x, &y);
-            let mut out = [[7.0; LANES]; 6];
-            let place = &mut out;
-            #[inline(always)]
-            fn body<V: Vector, const ROWS: usize, const VECTORS: usize>(
-                x: &[f32; LANES],
-                y: &[f32; LANES],
-                place: &mut [[f32; LANES]; 6],
-            ) -> f32 {
-                all_operations::<V>(x, y, place)
-            }
-            let sum = dispatch_vector!(body(
-                x: &[f32; LANES], y: &[f32; LANES], place: &mut [[f32; LANES]; 6]
-            ) -> f32);
+            let x: Block = scattered(LANES, -1.0, 1.0).try_into().unwrap();
+            let mut y: Block = scattered(2 * LANES, -3.0, 3.0)[LANES..].try_into().unwrap();
+            y[8] = y[3];
+            y[15] = y[3];
+            let mut out = [[7.0; LANES]; 8];
+            let (x, y, place) = (&x, &y, &mut out);
+            let (sum, count) = dispatch_vector!(all_body(
+                x: &Block, y: &Block, place: &mut [Block; 8]
+            ) -> (f32, usize));
             let exact: f64 = x.iter().map(|&x| f64::from(x)).sum();
             assert!((f64::from(sum) - exact).abs() <= 1e-5, "{set}");
             for lane in 0..LANES {
@@ -328,9 +239,71 @@ mod tests {
                     _ => 0.0,
                 };
                 assert_eq!(out[3][lane], some, "{set}");
-                let by_turns = if lane % 2 == 0 { x } else { y };
-                assert_eq!(out[4][lane], by_turns[lane / 2], "{set}");
-                assert_eq!(out[5][lane], by_turns[8 + lane / 2], "{set}");
+                assert_eq!(out[4][lane], x[lane].max(y[lane]), "{set}");
+                assert_eq!(out[5][lane], x[lane].min(y[lane]), "{set}");
+                let chosen = [3, 8, 15].contains(&lane);
+                assert_eq!(out[6][lane], if chosen { x[lane] } else { 9.0 }, "{set}");
+            }
+            assert_eq!(count, 3, "{set}");
+            assert_eq!(out[7][..4], [x[3], x[8], x[15], 7.0], "{set}");
+        });
+    }
+
+    /// The larger and the smaller of NaN and 1, both ways round.
+    #[inline(always)]
+    fn nan_body<V: Vector, const ROWS: usize, const VECTORS: usize>(out: &mut [Block; 4]) {
+        let (nan, one) = (V::splat(f32::NAN), V::splat(1.0));
+        nan.max(one).store(&mut out[0]);
+        nan.min(one).store(&mut out[1]);
+        one.max(nan).store(&mut out[2]);
+        one.min(nan).store(&mut out[3]);
+    }
+
+    #[test]
+    fn the_second_operand_wins_against_nan() {
+        for_every_instruction_set(|set| {
+            let mut out = [[7.0; LANES]; 4];
+            let place = &mut out;
+            dispatch_vector!(nan_body(place: &mut [Block; 4]));
+            assert!(out[..2].as_flattened().iter().all(|x| *x == 1.0), "{set}");
+            assert!(out[2..].as_flattened().iter().all(|x| x.is_nan()), "{set}");
+        });
+    }
+
+    /// The sums of the rows of a matrix, its transpose, and the numbers of its first row that the second row names.
+    #[inline(always)]
+    fn matrix_body<V: Vector, const ROWS: usize, const VECTORS: usize>(
+        matrix: &mut [Block; LANES],
+        out: &mut [Block; 2],
+    ) {
+        V::sums(matrix).store(&mut out[0]);
+        V::load(&matrix[0])
+            .look_up(V::load(&matrix[1]))
+            .store(&mut out[1]);
+        V::transpose(matrix);
+    }
+
+    #[test]
+    fn every_instruction_set_sums_transposes_and_looks_up() {
+        for_every_instruction_set(|set| {
+            // Integers, whose sums are exact.
+            let mut matrix: [Block; LANES] = std::array::from_fn(|row| {
+                std::array::from_fn(|column| ((row * 37 + column * 11) % 101) as f32)
+            });
+            let index = |lane: usize| lane * 7 % LANES;
+            matrix[1] = std::array::from_fn(|lane| 12_582_912.0 + index(lane) as f32);
+            let original = matrix;
+            let mut out = [[7.0; LANES]; 2];
+            let (square, place) = (&mut matrix, &mut out);
+            dispatch_vector!(matrix_body(square: &mut [Block; LANES], place: &mut [Block; 2]));
+            for row in (0..LANES).filter(|row| *row != 1) {
+                assert_eq!(out[0][row], original[row].iter().sum::<f32>(), "{set}");
+            }
+            for lane in 0..LANES {
+                assert_eq!(out[1][lane], original[0][index(lane)], "{set}");
+                for row in 0..LANES {
+                    assert_eq!(matrix[lane][row], original[row][lane], "{set}");
+                }
             }
         });
     }
