@@ -39,7 +39,14 @@ macro_rules! presets {
 }
 
 // One line and one file in configs/ make a preset known to commands and tests.
-presets!["fourier-kan", "spline-kan", "siren", "wire"];
+presets![
+    "fourier-kan",
+    "spline-kan",
+    "siren",
+    "wire",
+    "hash-grid",
+    "hash-kan"
+];
 
 impl Preset {
     /// The preset called `name`.

@@ -1,4 +1,4 @@
-//! The exponential and the activations made of it.
+//! The exponential and the activations made of it, and the rectifier.
 //!
 //! e^x: x = n ln 2 + r with ln 2 in two parts (Cody and Waite 1980), e^r a minimax polynomial of degree 6 on |r| ≤ ln 2 / 2, and
 //! 2^n put into the exponent in two steps, so that results below the smallest normal number are rounded once and results
@@ -84,6 +84,37 @@ fn silu_with_derivative_body<const FMA: bool>(x: &[f32], y: &mut [f32], dy: &mut
         [y, dy],
         #[inline(always)]
         |[x], _| silu_lane::<FMA>(x),
+    );
+}
+
+/// y ← max(0, y).
+pub fn relu_in_place(y: &mut [f32]) {
+    dispatch!(relu_in_place_body(y: &mut [f32]));
+}
+
+#[inline(always)]
+fn relu_in_place_body<const FMA: bool>(y: &mut [f32]) {
+    for_each(
+        [],
+        [y],
+        // Not `max`, which takes 0 for NaN.
+        #[inline(always)]
+        |[], [y]| [if y < 0.0 { 0.0 } else { y }],
+    );
+}
+
+/// g ← g where y = max(0, z) is above 0, else 0: from the gradient of y to that of z.
+pub fn relu_backward_in_place(y: &[f32], g: &mut [f32]) {
+    dispatch!(relu_backward_in_place_body(y: &[f32], g: &mut [f32]));
+}
+
+#[inline(always)]
+fn relu_backward_in_place_body<const FMA: bool>(y: &[f32], g: &mut [f32]) {
+    for_each(
+        [y],
+        [g],
+        #[inline(always)]
+        |[y], [g]| [if y <= 0.0 { 0.0 } else { g }],
     );
 }
 
@@ -234,6 +265,26 @@ mod tests {
                     assert!(error <= 5e-7, "{set} at {x}: {error:e}");
                 }
             }
+        });
+    }
+
+    #[test]
+    fn relu_keeps_what_is_above_zero_forward_and_backward() {
+        for_every_instruction_set(|set| {
+            for length in [1, 16, 37] {
+                let x = scattered(length, -1.0, 1.0);
+                let (mut y, mut g) = (x.clone(), vec![2.0; length]);
+                relu_in_place(&mut y);
+                relu_backward_in_place(&y, &mut g);
+                for ((x, y), g) in x.iter().zip(&y).zip(&g) {
+                    let expected = if *x > 0.0 { (*x, 2.0) } else { (0.0, 0.0) };
+                    assert_eq!((*y, *g), expected, "{set} at {x}");
+                }
+            }
+            let mut y = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+            relu_in_place(&mut y);
+            assert!(y[0].is_nan());
+            assert_eq!(y[1..], [f32::INFINITY, 0.0]);
         });
     }
 }

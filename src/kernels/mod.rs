@@ -18,6 +18,7 @@ pub mod elementwise;
 pub mod fourier;
 pub mod gabor;
 pub mod gated;
+pub mod hash_grid;
 pub mod matmul;
 mod matrix;
 pub mod normalize;

@@ -6,9 +6,14 @@ use burn::tensor::Tensor;
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
-use super::layers::{FourierKan, Gabor, GatedTanh, LayerNorm, Linear, Sine, SplineKan};
+use super::layers::{
+    FourierKan, Gabor, GatedTanh, HashGrid, LayerNorm, Linear, Relu, Sine, SplineKan,
+};
 use super::parameters::{Parameter, ParameterSpec};
 use crate::kernels::Buffer;
+
+/// Most outputs of a layer.
+pub(super) const MOST_OUTPUTS: usize = 65_536;
 
 /// What a layer may want to know of the signal when a field was left open.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,6 +22,18 @@ pub struct Hints {
     pub nyquist: Vec<f32>,
     /// Root-mean-square frequency of each axis, in cycles over the whole axis.
     pub rms_frequency: Vec<f32>,
+}
+
+/// What sizing to a parameter budget changes of a layer, as [`Layer::size`] says and [`Layer::set_size`] sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Its value; 0 when it is left to the signal.
+    pub value: usize,
+    /// The largest value that is supported.
+    pub most: usize,
+    /// A network whose widths are multiplied by s has s² times the parameters; to keep its share of them, the layer
+    /// multiplies its size by s to this power: 1 for a width, 2 for a number of table entries.
+    pub power: i32,
 }
 
 /// Numbers that a layer needs in tile form, besides its input and output.
@@ -73,12 +90,26 @@ pub trait Layer: Debug + Send + Sync {
     /// How many values a row of `d_in` values has after this layer; 0 when it is left to the signal.
     fn d_out(&self, d_in: usize) -> usize;
 
-    /// Sets the number of outputs, as sizing does, and for the last layer the number of channels of the signal. A layer whose
-    /// outputs are as many as its inputs has nothing to set.
+    /// Sets the number of outputs, for the last layer that of the channels of the signal. A layer whose outputs follow from its
+    /// inputs or from other fields has nothing to set.
     fn set_d_out(&mut self, d_out: usize);
 
-    /// Fills fields that were left to the signal.
-    fn derive(&mut self, _hints: &Hints) {}
+    /// What grows with a parameter budget, for a layer with `d_in` inputs: the width, unless the kind says otherwise.
+    fn size(&self, d_in: usize) -> Size {
+        Size {
+            value: self.d_out(d_in),
+            most: MOST_OUTPUTS,
+            power: 1,
+        }
+    }
+
+    /// Sets what [`Layer::size`] tells.
+    fn set_size(&mut self, size: usize) {
+        self.set_d_out(size);
+    }
+
+    /// Fills fields that were left to the signal, in a layer with `d_in` inputs.
+    fn derive(&mut self, _d_in: usize, _hints: &Hints) {}
 
     /// Checks the fields; the error is a sentence that starts with the field's name.
     fn check(&self, d_in: usize) -> Result<(), String>;
@@ -186,4 +217,6 @@ layer_kinds! {
     "spline-kan" => SplineKan,
     "gated-tanh" => GatedTanh,
     "layer-norm" => LayerNorm,
+    "relu" => Relu,
+    "hash-grid" => HashGrid,
 }

@@ -14,7 +14,7 @@ mod parameters;
 mod sizing;
 
 pub use layer::{
-    Hints, LAYER_KINDS, Layer, LayerConfig, LayerKind, TileBackward, TileForward, TileMemory,
+    Hints, LAYER_KINDS, Layer, LayerConfig, LayerKind, Size, TileBackward, TileForward, TileMemory,
 };
 pub use network::{LayerSummary, Network, NetworkError};
 pub use parameters::{Parameter, ParameterSpec, Parameters};

@@ -101,7 +101,7 @@ impl Network {
             if index == last && layer.d_out(width) == 0 {
                 layer.set_d_out(d_out);
             }
-            layer.derive(hints);
+            layer.derive(width, hints);
             layer.check(width).map_err(|message| NetworkError::Layer {
                 index,
                 kind,

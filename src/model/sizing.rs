@@ -1,10 +1,10 @@
 //! Scaling a list of layers to a parameter budget.
 
-use super::layer::{Hints, LayerConfig};
+use super::layer::{Hints, LayerConfig, Size};
 use super::network::{Network, NetworkError};
 
-/// Scales the widths of all layers but the last, in proportion, until the network has about `budget` parameters; then widens or
-/// narrows single layers to come as near as possible.
+/// Scales the sizes of all layers but the last (see [`Layer::size`](super::Layer::size)), in proportion, until the network has about
+/// `budget` parameters; then enlarges or reduces single layers to come as near as possible.
 ///
 /// # Errors
 /// [`NetworkError`] when the list is not a network at any size.
@@ -15,33 +15,37 @@ pub fn size_to_budget(
     hints: &Hints,
     budget: usize,
 ) -> Result<Network, NetworkError> {
-    // Scaling would hide a width of 0.
+    // Scaling would hide a size of 0.
     let unscaled = Network::new(layers.to_vec(), d_in, d_out, hints)?;
     let count = |network: &Network| network.parameter_count();
-    let build = |widths: &[usize]| -> Result<Network, NetworkError> {
+    let build = |sizes: &[usize]| -> Result<Network, NetworkError> {
         let mut layers = layers.to_vec();
-        for (config, &width) in layers.iter_mut().zip(widths) {
-            config.layer_mut().set_d_out(width);
+        for (config, &size) in layers.iter_mut().zip(sizes) {
+            config.layer_mut().set_size(size);
         }
         Network::new(layers, d_in, d_out, hints)
     };
     let hidden = layers.len().saturating_sub(1);
-    let base: Vec<f64> = unscaled
+    let base: Vec<Size> = unscaled
         .layers_with_d_in()
         .take(hidden)
-        .map(|(config, d_in)| config.layer().d_out(d_in) as f64)
+        .map(|(config, d_in)| config.layer().size(d_in))
         .collect();
     let scaled = |scale: f64| -> Vec<usize> {
         base.iter()
-            .map(|w| ((w * scale).round() as usize).max(2))
+            .map(|size| {
+                let scaled = (size.value as f64 * scale.powi(size.power)).round();
+                (scaled as usize).clamp(2, size.most)
+            })
             .collect()
     };
 
-    // The count grows with the scale, so bisection finds the last scale within the budget; the bounds span one unit to 65,536.
-    let (mut low, mut high) = (
-        1e-4_f64,
-        65_536.0 / base.iter().copied().fold(1.0, f64::max),
-    );
+    // The count grows with the scale, so bisection finds the last scale within the budget; at the upper bound every size is the
+    // largest.
+    let (mut low, mut high) = (1e-4_f64, 1.0);
+    for size in &base {
+        high = f64::max(high, size.most as f64 / size.value as f64);
+    }
     for _ in 0..60 {
         let middle = (low * high).sqrt();
         if count(&build(&scaled(middle))?) <= budget {
@@ -51,17 +55,19 @@ pub fn size_to_budget(
         }
     }
 
-    let mut widths = scaled(low);
-    let mut best = build(&widths)?;
+    let mut sizes = scaled(low);
+    let mut best = build(&sizes)?;
     loop {
         let distance = count(&best).abs_diff(budget);
         let mut improved = None;
         for layer in 0..hidden {
             // Layers of pairs change by two outputs.
             for change in [-2_isize, -1, 1, 2] {
-                let width = widths[layer].saturating_add_signed(change).max(2);
-                let mut candidate = widths.clone();
-                candidate[layer] = width;
+                let size = sizes[layer]
+                    .saturating_add_signed(change)
+                    .clamp(2, base[layer].most);
+                let mut candidate = sizes.clone();
+                candidate[layer] = size;
                 let network = build(&candidate)?;
                 let nearer = improved
                     .as_ref()
@@ -72,7 +78,7 @@ pub fn size_to_budget(
             }
         }
         match improved {
-            Some((candidate, network)) => (widths, best) = (candidate, network),
+            Some((candidate, network)) => (sizes, best) = (candidate, network),
             None => return Ok(best),
         }
     }

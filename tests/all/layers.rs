@@ -26,6 +26,28 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, usize, Vec<Law>) {
                 Law::Uniform(torch),
             ],
         ),
+        LayerConfig::Relu(l) => (
+            d_in * l.width + l.width,
+            d_in * l.width,
+            vec![
+                // He et al. 2015, eq. 10.
+                Law::Normal(vec![(2.0 / d_in as f64).sqrt()]),
+                Law::Constant(0.0),
+            ],
+        ),
+        LayerConfig::HashGrid(l) => {
+            let growth =
+                (l.finest as f64 / l.coarsest as f64).powf(1.0 / (l.levels as f64 - 1.0).max(1.0));
+            let rows = |level| {
+                let cells = (l.coarsest as f64 * growth.powi(level)).round() as usize;
+                (cells + 1).pow(d_in as u32).min(l.table_size)
+            };
+            (
+                (0..l.levels as i32).map(rows).sum::<usize>() * l.features,
+                2_usize.pow(d_in as u32) * l.levels * l.features,
+                vec![Law::Uniform(1e-4)],
+            )
+        }
         LayerConfig::GatedTanh(l) => (
             d_in * l.width + l.width,
             d_in * l.width,

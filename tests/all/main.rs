@@ -9,6 +9,7 @@ mod devices;
 mod fkan;
 mod formulas;
 mod grids;
+mod hash_grid;
 mod layers;
 mod metrics;
 mod models;

@@ -88,7 +88,7 @@ fn presets_fit_every_budget_and_number_of_channels() {
 }
 
 /// Two layers of each example of each kind under a linear layer, at any budget; a kind without a width of its own over a linear
-/// layer too.
+/// layer too; a kind that reads few inputs only, once.
 #[test]
 fn every_layer_kind_can_be_sized() {
     for kind in LAYER_KINDS {
@@ -101,9 +101,11 @@ fn every_layer_kind_can_be_sized() {
                 panic!("no example of {} reads coordinates", kind.name);
             };
             let linear = serde_json::from_value(json!({"kind": "linear"})).unwrap();
+            let hidden = || serde_json::from_value(json!({"kind": "linear", "width": 8})).unwrap();
             let layers = if first.layer().d_out(2) == 2 {
-                let below = serde_json::from_value(json!({"kind": "linear", "width": 8})).unwrap();
-                vec![below, first, config, linear]
+                vec![hidden(), first, config, linear]
+            } else if config.layer().check(64).is_err() {
+                vec![config, hidden(), linear]
             } else {
                 vec![first, config, linear]
             };
@@ -288,6 +290,18 @@ fn a_wrong_list_of_layers_is_named_with_place_and_field() {
         ("gated-tanh", "width", json!(0)),
         ("gated-tanh", "omega_0", json!(0.0)),
         ("layer-norm", "epsilon", json!(0.0)),
+        ("relu", "width", json!(0)),
+        ("hash-grid", "levels", json!(0)),
+        ("hash-grid", "levels", json!(33)),
+        ("hash-grid", "features", json!(3)),
+        ("hash-grid", "table_size", json!(0)),
+        ("hash-grid", "coarsest", json!(0)),
+        ("hash-grid", "finest", json!(0)),
+        ("hash-grid", "finest", json!(8)),
+        ("hash-grid", "aspect", json!([1.0, 0.5])),
+        ("hash-grid", "aspect", json!([1.0, 0.5, -0.5])),
+        // A grid has at most 4 axes, and the layer before it 5 outputs.
+        ("hash-grid", "levels", json!(4)),
     ] {
         let mut layer = json!({"kind": kind, "width": 4});
         if kind == "gabor" {
@@ -298,6 +312,9 @@ fn a_wrong_list_of_layers_is_named_with_place_and_field() {
         }
         if kind == "layer-norm" {
             layer = json!({"kind": kind});
+        }
+        if kind == "hash-grid" {
+            layer = json!({"kind": kind, "finest": 32});
         }
         layer[field] = value;
         let first = json!({"kind": "sine", "width": 5, "first": true});
@@ -322,6 +339,8 @@ const FLOORS: &[(&str, f64)] = &[
     ("spline-kan", 19.0),
     ("siren", 22.1),
     ("wire", 20.3),
+    ("hash-grid", 21.5),
+    ("hash-kan", 20.5),
 ];
 
 #[test]

@@ -117,7 +117,7 @@ impl Layer for FourierKan {
         self.width = d_out;
     }
 
-    fn derive(&mut self, hints: &Hints) {
+    fn derive(&mut self, _d_in: usize, hints: &Hints) {
         // k s x on [-1, 1] makes k s / π cycles.
         let to_k = |cycles: f32| cycles * std::f32::consts::PI / self.input_scale;
         let Some(nyquist) = hints.nyquist.iter().copied().reduce(f32::max) else {

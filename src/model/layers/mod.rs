@@ -5,8 +5,10 @@ mod complex;
 mod fourier_kan;
 mod gabor;
 mod gated_tanh;
+mod hash_grid;
 mod layer_norm;
 mod linear;
+mod relu;
 mod sine;
 mod spline_kan;
 mod trigonometry;
@@ -14,10 +16,14 @@ mod trigonometry;
 pub use fourier_kan::FourierKan;
 pub use gabor::Gabor;
 pub use gated_tanh::GatedTanh;
+pub use hash_grid::HashGrid;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub use relu::Relu;
 pub use sine::Sine;
 pub use spline_kan::{Residual, SplineKan};
+
+use super::layer::MOST_OUTPUTS;
 
 /// An error text when `value` is not a finite number above zero.
 fn positive(field: &str, value: f32) -> Result<(), String> {
@@ -39,7 +45,9 @@ fn is_open(width: &usize) -> bool {
 fn has_width(width: usize) -> Result<(), String> {
     match width {
         0 => Err("width is missing; only the last layer may leave it to the signal".into()),
-        1..=65_536 => Ok(()),
-        _ => Err(format!("width is {width}; at most 65536 is supported")),
+        1..=MOST_OUTPUTS => Ok(()),
+        _ => Err(format!(
+            "width is {width}; at most {MOST_OUTPUTS} is supported"
+        )),
     }
 }

@@ -135,7 +135,7 @@ impl Optimizer {
             .map(|p| {
                 // Orthogonal updates suit maps between hidden features; coordinates and channels have axes with a meaning.
                 let hidden = p.layer > 0 && p.layer < last_layer;
-                let matrices = p.shape.len() >= 2 && !is_bias(p);
+                let matrices = p.shape.len() >= 2 && !is_bias(p) && !is_table(p);
                 if config.kind == OptimizerKind::Muon && hidden && matrices {
                     Rule::Muon(Muon::new(p))
                 } else {
@@ -227,4 +227,9 @@ impl Rule {
 
 fn is_bias(parameter: &Parameter) -> bool {
     parameter.name.ends_with(".bias")
+}
+
+/// Rows that are looked up, each by itself, and never multiplied as one matrix.
+fn is_table(parameter: &Parameter) -> bool {
+    parameter.name.ends_with(".table")
 }

@@ -1,0 +1,120 @@
+//! `relu`: y = max(0, x W + b) (Nair and Hinton 2010).
+//!
+//! Shapes: x `[n, d_in]`, W `[d_in, d_out]`, b `[d_out]`, y `[n, d_out]`.
+//! Init: W in N(0, 2/d_in), b = 0 (He et al. 2015, eq. 10 and the text after it).
+//! Derivative: dy = (dx W) where y > 0, and 0 elsewhere.
+
+use burn::tensor::{Tensor, activation};
+use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
+
+use super::super::init;
+use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
+use super::super::parameters::{Parameter, ParameterSpec};
+use super::affine::{self, PreparedWeight};
+use super::{has_width, is_open};
+use crate::kernels::activation::{relu_backward_in_place, relu_in_place};
+use crate::kernels::matmul::Start;
+
+/// A matrix, a bias and a rectifier.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relu {
+    /// Number of outputs.
+    #[serde(default, skip_serializing_if = "is_open")]
+    pub width: usize,
+}
+
+impl Relu {
+    pub(in super::super) const SUMMARY: &'static str = "max(0, x W + b)";
+
+    pub(in super::super) fn examples() -> Vec<Self> {
+        vec![Self { width: 5 }]
+    }
+}
+
+impl Layer for Relu {
+    fn d_out(&self, _d_in: usize) -> usize {
+        self.width
+    }
+
+    fn set_d_out(&mut self, d_out: usize) {
+        self.width = d_out;
+    }
+
+    fn check(&self, _d_in: usize) -> Result<(), String> {
+        has_width(self.width)
+    }
+
+    fn parameters(&self, d_in: usize) -> Vec<ParameterSpec> {
+        vec![
+            ParameterSpec::new("weight", &[d_in, self.width]),
+            ParameterSpec::new("bias", &[self.width]),
+        ]
+    }
+
+    fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
+        let deviation = (2.0 / d_in as f32).sqrt();
+        let weight = (0..d_in * self.width).map(|_| init::normal(rng) * deviation);
+        vec![weight.collect(), vec![0.0; self.width]]
+    }
+
+    fn forward(&self, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
+        activation::relu(input.matmul(parameters[0].clone()) + parameters[1].clone())
+    }
+
+    fn forward_with_tangents(
+        &self,
+        parameters: &[Tensor<2>],
+        input: Tensor<2>,
+        tangents: Vec<Tensor<2>>,
+    ) -> (Tensor<2>, Vec<Tensor<2>>) {
+        let output = self.forward(parameters, input);
+        // 1 where the output is above 0, else 0.
+        let slope = output.clone().detach().sign();
+        let tangents = tangents
+            .into_iter()
+            .map(|t| slope.clone() * t.matmul(parameters[0].clone()))
+            .collect();
+        (output, tangents)
+    }
+
+    fn multiply_adds(&self, d_in: usize) -> usize {
+        d_in * self.width
+    }
+
+    fn tile_memory(&self, d_in: usize) -> TileMemory {
+        TileMemory {
+            prepared: PreparedWeight::len(d_in, self.width),
+            ..TileMemory::default()
+        }
+    }
+
+    fn prepare(&self, d_in: usize, parameters: &[Parameter], prepared: &mut [f32]) {
+        PreparedWeight::prepare(d_in, self.width, &parameters[0].values, prepared);
+    }
+
+    fn forward_tile(&self, d_in: usize, tile: TileForward) {
+        let bias = Start::Bias(&tile.parameters[1].values);
+        PreparedWeight::new(d_in, self.width, tile.prepared).forward(tile.input, bias, tile.output);
+        relu_in_place(tile.output);
+    }
+
+    fn backward_tile(&self, d_in: usize, tile: TileBackward) {
+        relu_backward_in_place(tile.output, tile.grad_output);
+        affine::backward_bias(tile.grad_output, &mut tile.gradients[1]);
+        affine::backward_weight(
+            tile.input,
+            tile.grad_output,
+            self.width,
+            &mut tile.gradients[0],
+        );
+        if let Some(grad_input) = tile.grad_input {
+            PreparedWeight::new(d_in, self.width, tile.prepared).backward(
+                tile.grad_output,
+                Start::Zero,
+                grad_input,
+            );
+        }
+    }
+}

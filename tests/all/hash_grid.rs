@@ -1,0 +1,108 @@
+//! What the hash grid takes from the signal and from a budget, and how it is trained and evaluated.
+
+use inr::engine::{Engine, TiledEngine};
+use inr::model::{Hints, LayerConfig, Network, size_to_budget};
+use inr::train::OptimizerKind;
+use inr::train::optimizer::Optimizer;
+use serde_json::json;
+
+use super::training::{network, training};
+
+fn layers(hash_grid: serde_json::Value) -> Vec<LayerConfig> {
+    let list = json!([hash_grid, {"kind": "relu", "width": 64}, {"kind": "linear"}]);
+    serde_json::from_value(list).unwrap()
+}
+
+/// A picture of 768 x 512 samples.
+fn hints() -> Hints {
+    Hints {
+        nyquist: vec![384.0, 256.0],
+        rms_frequency: vec![40.0, 30.0],
+    }
+}
+
+/// 0.8 · 768 = 614.4 cells on the finest level; 384 : 256 = 1 : 2/3.
+#[test]
+fn the_finest_level_and_the_aspect_follow_the_signal() {
+    let network = Network::new(layers(json!({"kind": "hash-grid"})), 2, 3, &hints()).unwrap();
+    let LayerConfig::HashGrid(layer) = &network.layers()[0] else {
+        panic!("the first layer is a hash grid")
+    };
+    assert_eq!(layer.finest, 614);
+    assert_eq!(layer.aspect, [1.0, 256.0 / 384.0]);
+    // round(16 b^l) by round(16 b^l · 2/3) cells, b = (614/16)^(1/9) = 1.49970.
+    let longer = [16, 24, 36, 54, 81, 121, 182, 273, 409, 614];
+    let shorter = [11, 16, 24, 36, 54, 81, 121, 182, 273, 409];
+    let rows = longer.iter().zip(shorter);
+    let rows: usize = rows.map(|(a, b)| ((a + 1) * (b + 1)).min(1 << 14)).sum();
+    assert_eq!(network.summary()[0].shapes[0].1, [rows, 2]);
+
+    // What is given stays, and a signal with other axes than the layer has inputs says nothing about the aspect.
+    let given = json!({"kind": "hash-grid", "finest": 100, "aspect": [0.5, 1.0]});
+    let given = Network::new(layers(given), 2, 3, &hints()).unwrap();
+    let record = serde_json::to_value(&given.layers()[0]).unwrap();
+    assert_eq!(
+        (&record["finest"], &record["aspect"]),
+        (&json!(100), &json!([0.5, 1.0]))
+    );
+    let cube = Network::new(layers(json!({"kind": "hash-grid"})), 3, 1, &hints()).unwrap();
+    let record = serde_json::to_value(&cube.layers()[0]).unwrap();
+    assert_eq!(
+        (&record["finest"], record.get("aspect")),
+        (&json!(614), None)
+    );
+}
+
+/// Rows and weights keep their proportion: rows are multiplied by s² where widths are multiplied by s.
+#[test]
+fn a_budget_changes_the_table_with_the_square_of_the_widths() {
+    let layers = layers(json!({"kind": "hash-grid", "table_size": 10_000}));
+    for budget in [20_000, 100_000, 400_000] {
+        let network = size_to_budget(&layers, 2, 3, &hints(), budget).unwrap();
+        assert!(network.parameter_count().abs_diff(budget) < budget / 100);
+        let [LayerConfig::HashGrid(grid), LayerConfig::Relu(relu), _] = network.layers() else {
+            panic!("the kinds stay")
+        };
+        let by_width = (relu.width as f64 / 64.0).powi(2);
+        let ratio = grid.table_size as f64 / 10_000.0 / by_width;
+        // A width is rounded and then moved by a unit or so, and its error counts twice in the square.
+        let error = 3.0 / relu.width as f64;
+        assert!((ratio - 1.0).abs() < error, "{budget}: {ratio} ± {error}");
+    }
+}
+
+#[test]
+fn outside_counts_as_the_border() {
+    let grid = json!([{"kind": "hash-grid", "finest": 50}]);
+    let network = network(grid, 2, 20);
+    let parameters = network.initialize(4);
+    let values = |coordinates: &[f32]| {
+        let mut values = vec![f32::NAN; 20];
+        TiledEngine::default()
+            .evaluate(&network, &parameters, coordinates, &mut values)
+            .unwrap();
+        values
+    };
+    assert_eq!(values(&[1.7, 0.3]), values(&[1.0, 0.3]));
+    assert_eq!(values(&[-0.2, -1e30]), values(&[-0.2, -1.0]));
+    assert_ne!(values(&[0.99, 0.3]), values(&[1.0, 0.3]));
+}
+
+/// A table is looked up row by row: no matrix for Muon, wherever the layer is.
+#[test]
+fn tables_are_left_to_adam() {
+    let layers = json!([
+        {"kind": "linear", "width": 2},
+        {"kind": "hash-grid", "finest": 32},
+        {"kind": "relu", "width": 4},
+        {"kind": "linear"},
+    ]);
+    let parameters = network(layers, 2, 3).initialize(1);
+    let config = training(OptimizerKind::Muon, 1).optimizer;
+    let optimizer = Optimizer::new(&config, &parameters);
+    let state = optimizer.tensors(&parameters);
+    let has = |name: &str| state.iter().any(|(found, _)| found == name);
+    assert!(has("adam.m.layers.1.table"));
+    assert!(!has("muon.momentum.layers.1.table"));
+    assert!(has("muon.momentum.layers.2.weight"));
+}
