@@ -27,11 +27,13 @@
 
 // burn's tensor types nest deeply.
 #![recursion_limit = "256"]
+#![deny(unsafe_code)]
 
 pub mod cli;
 pub mod config;
 pub mod device;
 pub mod engine;
+#[allow(unsafe_code)]
 pub mod kernels;
 pub mod metrics;
 pub mod model;

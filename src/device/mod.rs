@@ -19,6 +19,7 @@ use std::str::FromStr;
 use burn::tensor::Device;
 
 use crate::engine::{BurnEngine, Engine, TiledEngine};
+use crate::kernels::instruction_set;
 
 /// A graphics adapter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +126,7 @@ pub enum DeviceError {
 /// A chosen device.
 #[derive(Debug, Clone)]
 pub struct Chosen {
-    /// What it is, for reports: `cpu (2 threads)` or the adapter's name.
+    /// What it is, for reports: `cpu (2 threads, avx512)` or the adapter's name.
     pub name: String,
     /// Why it was chosen, for people.
     pub reason: String,
@@ -209,7 +210,7 @@ fn cpu(reason: &str) -> Chosen {
     let threads = rayon::current_num_threads();
     let plural = if threads == 1 { "" } else { "s" };
     Chosen {
-        name: format!("cpu ({threads} thread{plural})"),
+        name: format!("cpu ({threads} thread{plural}, {})", instruction_set()),
         reason: reason.to_string(),
         device: None,
     }

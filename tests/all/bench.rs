@@ -169,7 +169,7 @@ fn what_cannot_be_timed_is_refused() {
         ("--models siren,zzz", ["zzz", "fourier-kan, spline-kan"]),
         (
             "--models siren --params 1000000M",
-            ["width", "at most 65536"],
+            ["parameters", "at most 100000000"],
         ),
         (
             "--set training.batch_size=0",

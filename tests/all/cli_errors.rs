@@ -310,7 +310,7 @@ fn numbers_out_of_range() {
         ("--set training.optimizer.learning_rate=-1", "learning_rate"),
         ("--set model.layers.0.omega_0=nan", "omega_0"),
         ("--set model.layers.0.width=0", "width"),
-        ("--params 1000000M", "width"),
+        ("--params 1000000M", "parameters"),
     ] {
         fails(
             &place,

@@ -110,7 +110,7 @@ impl Grid {
         let (d_in, d_out) = (plan.network.d_in(), plan.layers[0].d_out);
         let length = self.rows(plan) * d_out;
         if self.table.len() < length {
-            self.table = Buffer::zeros(length);
+            self.table = Buffer::zeros(length.next_power_of_two());
         }
         let table = &mut self.table[..length];
         self.points
@@ -148,7 +148,7 @@ impl Grid {
         let (d_in, d_out) = (plan.network.d_in(), plan.layers[0].d_out);
         let length = self.rows(plan) * d_out;
         if self.gradient.len() < length {
-            self.gradient = Buffer::zeros(length);
+            self.gradient = Buffer::zeros(length.next_power_of_two());
         }
         let gradient = &mut self.gradient[..length];
         gradient

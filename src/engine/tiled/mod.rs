@@ -2,7 +2,7 @@
 //!
 //! A batch is cut into parts, a part into tiles. Every part adds up its own gradients, tile by tile, and the gradients of the parts
 //! are summed in order. Parts and tiles follow from the batch, the layers and the cache alone, so that the same bits come out whatever
-//! the number of threads is. After the first step no memory is taken. The plain twin is [`super::BurnEngine`] on the same layers.
+//! the number of threads is. After the first steps no memory is taken. The plain twin is [`super::BurnEngine`] on the same layers.
 
 mod grid;
 mod plan;
@@ -68,7 +68,7 @@ impl Part {
 
     fn clear(&mut self, table_length: usize) {
         if self.table_gradient.len() < table_length {
-            self.table_gradient = Buffer::zeros(table_length);
+            self.table_gradient = Buffer::zeros(table_length.next_power_of_two());
         }
         self.table_gradient[..table_length].fill(0.0);
         for gradient in &mut self.gradients {

@@ -100,6 +100,13 @@ impl SplineKan {
             spline(3, 0.5, Residual::Sine, 0.3),
             spline(8, 1.5, Residual::Identity, 0.1),
             spline(1, 1.0, Residual::None, 0.5),
+            // As few outputs as a picture has channels.
+            Self {
+                width: 3,
+                ..spline(5, 1.0, Residual::Silu, 0.5)
+            },
+            // More intervals than are sorted without counting.
+            spline(20, 1.0, Residual::Sine, 0.5),
             // More outputs than one vector, more intervals than are counted.
             Self {
                 width: 19,
@@ -197,6 +204,10 @@ impl Layer for SplineKan {
             ));
         }
         positive("range", self.range)?;
+        // Knots nearer than this have no reciprocal distance in f32.
+        if self.range < 1e-6 {
+            return Err(format!("range is {}; it must be at least 1e-6", self.range));
+        }
         positive("omega_0", self.omega_0)?;
         if !(self.noise_scale.is_finite() && self.noise_scale >= 0.0) {
             return Err(format!(
