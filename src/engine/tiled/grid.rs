@@ -52,6 +52,9 @@ impl Grid {
     pub fn find(&mut self, coordinates: &[f32], d_in: usize) -> bool {
         let rows = coordinates.len() / d_in;
         let most = (MOST_ROWS * rows as f64) as usize;
+        if most == 0 {
+            return false;
+        }
         self.points.clear();
         self.places.resize(coordinates.len(), 0);
         // At most half full, so that a search is short.

@@ -1,5 +1,7 @@
-//! The matrix product that every layer has, on the slices of a tile.
+//! The matrix product that every layer has, on the slices of a tile, and the whole of x W + b for the layers that begin with it.
 
+use super::super::layer::{TileBackward, TileForward};
+use super::super::parameters::ParameterSpec;
 use crate::kernels::elementwise::sum_rows;
 use crate::kernels::matmul::{MatrixMut, MatrixRef, Right, Start, matmul, pack, packed_len};
 
@@ -57,6 +59,33 @@ impl<'a> PreparedWeight<'a> {
             MatrixMut::new(grad_input, self.d_in),
             start,
         );
+    }
+}
+
+/// The tensors of x W + b: a weight `[d_in, d_out]` and a bias `[d_out]`.
+pub(super) fn parameters(d_in: usize, d_out: usize) -> Vec<ParameterSpec> {
+    vec![
+        ParameterSpec::new("weight", &[d_in, d_out]),
+        ParameterSpec::new("bias", &[d_out]),
+    ]
+}
+
+/// output = input W + b, for a layer with the tensors of [`parameters`] and a prepared weight alone.
+pub(super) fn forward_tile(d_in: usize, d_out: usize, tile: &mut TileForward) {
+    let bias = Start::Bias(&tile.parameters[1].values);
+    PreparedWeight::new(d_in, d_out, tile.prepared).forward(tile.input, bias, tile.output);
+}
+
+/// Backward of [`forward_tile`], when `grad_output` holds the gradient of x W + b.
+pub(super) fn backward_tile(d_in: usize, d_out: usize, tile: TileBackward) {
+    let [grad_weight, grad_bias] = tile.gradients else {
+        unreachable!("the layer has a weight and a bias")
+    };
+    backward_bias(tile.grad_output, grad_bias);
+    backward_weight(tile.input, tile.grad_output, d_out, grad_weight);
+    if let Some(grad_input) = tile.grad_input {
+        let weight = PreparedWeight::new(d_in, d_out, tile.prepared);
+        weight.backward(tile.grad_output, Start::Zero, grad_input);
     }
 }
 

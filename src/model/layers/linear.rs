@@ -12,7 +12,6 @@ use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::{Parameter, ParameterSpec};
 use super::affine::{self, PreparedWeight};
 use super::{has_width, is_open, positive};
-use crate::kernels::matmul::Start;
 
 /// A matrix and a bias.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -58,10 +57,7 @@ impl Layer for Linear {
     }
 
     fn parameters(&self, d_in: usize) -> Vec<ParameterSpec> {
-        vec![
-            ParameterSpec::new("weight", &[d_in, self.width]),
-            ParameterSpec::new("bias", &[self.width]),
-        ]
+        affine::parameters(d_in, self.width)
     }
 
     fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
@@ -107,25 +103,11 @@ impl Layer for Linear {
         PreparedWeight::prepare(d_in, self.width, &parameters[0].values, prepared);
     }
 
-    fn forward_tile(&self, d_in: usize, tile: TileForward) {
-        let bias = Start::Bias(&tile.parameters[1].values);
-        PreparedWeight::new(d_in, self.width, tile.prepared).forward(tile.input, bias, tile.output);
+    fn forward_tile(&self, d_in: usize, mut tile: TileForward) {
+        affine::forward_tile(d_in, self.width, &mut tile);
     }
 
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
-        affine::backward_bias(tile.grad_output, &mut tile.gradients[1]);
-        affine::backward_weight(
-            tile.input,
-            tile.grad_output,
-            self.width,
-            &mut tile.gradients[0],
-        );
-        if let Some(grad_input) = tile.grad_input {
-            PreparedWeight::new(d_in, self.width, tile.prepared).backward(
-                tile.grad_output,
-                Start::Zero,
-                grad_input,
-            );
-        }
+        affine::backward_tile(d_in, self.width, tile);
     }
 }

@@ -15,7 +15,6 @@ use super::affine::{self, PreparedWeight};
 use super::trigonometry::reduce_phase;
 use super::{has_width, is_open, positive};
 use crate::kernels::elementwise::multiply_in_place;
-use crate::kernels::matmul::Start;
 use crate::kernels::trigonometry::{sine_forward, sine_in_place};
 
 /// A matrix, a bias and a sine.
@@ -71,10 +70,7 @@ impl Layer for Sine {
     }
 
     fn parameters(&self, d_in: usize) -> Vec<ParameterSpec> {
-        vec![
-            ParameterSpec::new("weight", &[d_in, self.width]),
-            ParameterSpec::new("bias", &[self.width]),
-        ]
+        affine::parameters(d_in, self.width)
     }
 
     fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
@@ -125,9 +121,8 @@ impl Layer for Sine {
         PreparedWeight::prepare(d_in, self.width, &parameters[0].values, prepared);
     }
 
-    fn forward_tile(&self, d_in: usize, tile: TileForward) {
-        let bias = Start::Bias(&tile.parameters[1].values);
-        PreparedWeight::new(d_in, self.width, tile.prepared).forward(tile.input, bias, tile.output);
+    fn forward_tile(&self, d_in: usize, mut tile: TileForward) {
+        affine::forward_tile(d_in, self.width, &mut tile);
         if tile.keep {
             sine_forward(tile.output, self.omega_0, tile.tape);
         } else {
@@ -137,19 +132,6 @@ impl Layer for Sine {
 
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
         multiply_in_place(tile.grad_output, tile.tape);
-        affine::backward_bias(tile.grad_output, &mut tile.gradients[1]);
-        affine::backward_weight(
-            tile.input,
-            tile.grad_output,
-            self.width,
-            &mut tile.gradients[0],
-        );
-        if let Some(grad_input) = tile.grad_input {
-            PreparedWeight::new(d_in, self.width, tile.prepared).backward(
-                tile.grad_output,
-                Start::Zero,
-                grad_input,
-            );
-        }
+        affine::backward_tile(d_in, self.width, tile);
     }
 }
