@@ -5,11 +5,13 @@
 
 mod bench;
 mod compare;
+mod curves;
 mod run;
 mod table;
 
 pub use bench::{BenchReport, BenchedModel, LayerTime, StepProfile};
 pub use compare::{CompareReport, ComparedModel};
+pub use curves::{Curve, curves_svg};
 pub use run::{InputReport, ModelReport, RunReport, TrainingReport, metrics_line};
 pub use table::markdown_table;
 

@@ -344,6 +344,7 @@ fn large_phases_are_accurate() {
         width: 1,
         omega_0: 3000.0,
         first: true,
+        weight_scale: 1.0,
     });
     let expected: Vec<f32> = input
         .iter()

@@ -59,7 +59,7 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, usize, Vec<Law>) {
                 1.0 / d_in as f64
             } else {
                 siren(l.omega_0)
-            };
+            } * f64::from(l.weight_scale);
             (
                 d_in * l.width + l.width,
                 d_in * l.width,
@@ -173,9 +173,11 @@ impl Law {
 #[test]
 fn counts_and_initial_values_follow_their_formulas() {
     let mut examples = layer_examples();
-    let scaled = json!({"kind": "gabor", "width": 1, "first": true, "weight_scale": 0.15});
-    let scaled = serde_json::from_value(scaled).unwrap();
-    examples.push((scaled, 2, "scaled gabor".to_string()));
+    for kind in ["gabor", "sine"] {
+        let scaled = json!({"kind": kind, "width": 1, "first": true, "weight_scale": 0.15});
+        let scaled = serde_json::from_value(scaled).unwrap();
+        examples.push((scaled, 2, format!("scaled {kind}")));
+    }
     for (mut config, d_in, name) in examples {
         // Wide, so that the statistics are sharp.
         config.layer_mut().set_d_out(2000);

@@ -1,0 +1,119 @@
+//! Training curves as a picture: running PSNR over wall seconds, one line for each run.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use crate::train::CurvePoint;
+
+/// Width and height of the picture, in pixels.
+const SIZE: (u32, u32) = (720, 440);
+
+/// Colours that stay apart for colour-blind readers (Okabe and Ito 2008), without the pale yellow.
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+];
+
+/// A named training curve.
+pub type Curve<'a> = (&'a str, &'a [CurvePoint]);
+
+/// An SVG of the running PSNR in dB of every curve over seconds of training; empty when there is no point at all.
+pub fn curves_svg(title: &str, curves: &[Curve]) -> String {
+    let mut text = String::new();
+    let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+    // The only thing that can fail is the writing of a file, and this is a string.
+    let drawn = draw(&area, title, curves);
+    drop(area);
+    match drawn {
+        Ok(()) => text,
+        Err(_) => String::new(),
+    }
+}
+
+fn draw(
+    area: &DrawingArea<SVGBackend, Shift>,
+    title: &str,
+    curves: &[Curve],
+) -> Result<(), Box<dyn std::error::Error>> {
+    let points = || curves.iter().flat_map(|(_, points)| points.iter());
+    let seconds = points().map(|p| p.seconds).fold(0.0, f64::max).max(1e-3);
+    let (low, high) = points().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), p| {
+        (low.min(p.running_psnr_db), high.max(p.running_psnr_db))
+    });
+    if !(low.is_finite() && high.is_finite()) {
+        return Err("no curve has a point".into());
+    }
+    // Whole multiples of 5 dB frame the curves.
+    let range = (low / 5.0).floor() * 5.0..((high / 5.0).floor() + 1.0) * 5.0;
+    area.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, ("sans-serif", 18))
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(50)
+        .build_cartesian_2d(0.0..seconds, range)?;
+    chart
+        .configure_mesh()
+        .x_desc("seconds of training")
+        .y_desc("running PSNR, dB")
+        .light_line_style(WHITE)
+        .draw()?;
+    for ((name, points), colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+        let line = points.iter().map(|p| (p.seconds, p.running_psnr_db));
+        chart
+            .draw_series(LineSeries::new(line, colour.stroke_width(2)))?
+            .label(*name)
+            .legend(move |(x, y)| {
+                PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2))
+            });
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK)
+        .draw()?;
+    area.present()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve(points: &[(f64, f64)]) -> Vec<CurvePoint> {
+        let point = |(step, &(seconds, running_psnr_db))| CurvePoint {
+            step: step as u64,
+            seconds,
+            loss: 0.1,
+            running_psnr_db,
+        };
+        points.iter().enumerate().map(point).collect()
+    }
+
+    #[test]
+    fn every_curve_is_drawn_and_named() {
+        let (a, b) = (
+            curve(&[(1.0, 20.0), (2.0, 30.0)]),
+            curve(&[(1.0, 21.0), (4.0, 28.0)]),
+        );
+        let svg = curves_svg("two <models>", &[("siren", &a), ("wire", &b)]);
+        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
+        assert!(svg.contains("two &lt;models&gt;"));
+        for (name, colour) in [("siren", "#0072B2"), ("wire", "#D55E00")] {
+            assert!(svg.contains(&format!("\n{name}\n")), "{svg}");
+            let lines = svg.matches("<polyline").count();
+            assert!(lines >= 4 && svg.contains(colour), "{svg}");
+        }
+    }
+
+    #[test]
+    fn without_points_there_is_no_picture() {
+        assert_eq!(curves_svg("nothing", &[("siren", &[])]), "");
+    }
+}
