@@ -141,6 +141,9 @@ impl<'a> Comparison<'a> {
             }
         }
         for run in &input.runs {
+            if interrupt::requested() {
+                return Ok(Outcome::Interrupted);
+            }
             let session = Session {
                 talk: self.talk,
                 device: self.device,

@@ -204,3 +204,115 @@ fn find(metrics: &[Metric], name: &str) -> Option<f64> {
 fn cell<T>(value: Option<T>, text: impl Fn(T) -> String) -> String {
     value.map_or("-".into(), text)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::report::RunReport;
+    use crate::signal::ReducedBy;
+
+    fn fit(model: &str, seed: u64, psnr_db: f64, stopped_by: StoppedBy) -> ComparedModel {
+        ComparedModel {
+            model: model.into(),
+            fit: Some(ComparedFit {
+                seed,
+                parameters: 1200,
+                steps: 30,
+                samples_seen: 300,
+                seconds: psnr_db / 10.0,
+                stopped_by,
+                folder: model.into(),
+            }),
+            metrics: Metrics(vec![("psnr_db".into(), psnr_db), ("ssim".into(), 0.5)]),
+        }
+    }
+
+    fn comparison(inputs: &[&str], seeds: &[u64]) -> CompareReport {
+        let inputs = inputs.iter().map(|path| ComparedInput {
+            input: serde_json::from_value(json!({ "path": path })).unwrap(),
+            models: Vec::new(),
+        });
+        CompareReport {
+            device: "cpu".into(),
+            holdout: None,
+            seeds: seeds.into(),
+            inputs: inputs.collect(),
+            means: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn means_are_over_the_inputs_that_every_model_has() {
+        let mut report = comparison(&["x/a.png", "b.png", "c.png"], &[0, 1]);
+        report.holdout = Some(Reduction::new(2, ReducedBy::Area).unwrap());
+        let filter = ComparedModel {
+            fit: None,
+            ..fit("bicubic", 0, 25.0, StoppedBy::Steps)
+        };
+        for (input, psnr_db) in [(0, [20.0, 21.0]), (1, [30.0, 34.0])] {
+            report.add(input, filter.clone());
+            for (seed, psnr_db) in psnr_db.into_iter().enumerate() {
+                report.add(input, fit("siren", seed as u64, psnr_db, StoppedBy::Steps));
+            }
+        }
+        report.add(2, filter);
+        report.add(2, fit("siren", 0, 40.0, StoppedBy::Steps));
+        report.add(2, fit("siren", 1, 90.0, StoppedBy::Interrupt));
+        // Seed 0 has the mean 25 and seed 1 27.5, whose deviation is 2.5 / √2.
+        let expected = "\
+| input     | model   | seed | parameters | steps | seconds | psnr_db | psnr_db sd |   ssim |
+| --------- | ------- | ---: | ---------: | ----: | ------: | ------: | ---------: | -----: |
+| a         | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |
+| a         | siren   |    0 |      1,200 |    30 |     2.0 |   20.00 |          - | 0.5000 |
+| a         | siren   |    1 |      1,200 |    30 |     2.1 |   21.00 |          - | 0.5000 |
+| b         | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |
+| b         | siren   |    0 |      1,200 |    30 |     3.0 |   30.00 |          - | 0.5000 |
+| b         | siren   |    1 |      1,200 |    30 |     3.4 |   34.00 |          - | 0.5000 |
+| c         | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |
+| c         | siren   |    0 |      1,200 |    30 |     4.0 |   40.00 |          - | 0.5000 |
+| c         | siren   |    1 |      1,200 |    30 |     9.0 |   90.00 |          - | 0.5000 |
+| mean of 2 | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |
+| mean of 2 | siren   |    - |      1,200 |    30 |     2.6 |   26.25 |      1.768 | 0.5000 |
+";
+        assert_eq!(report.table(), expected);
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["holdout"], json!({ "factor": 2, "by": "area" }));
+        let row = json!({ "model": "bicubic", "metrics": { "psnr_db": 25.0, "ssim": 0.5 } });
+        assert_eq!(json["inputs"][0]["models"][0], row);
+    }
+
+    #[test]
+    fn one_input_and_one_seed_have_no_mean() {
+        let mut report = comparison(&["a.png"], &[0]);
+        assert_eq!(report.table(), "");
+        report.add(0, fit("siren", 0, 20.0, StoppedBy::Steps));
+        assert!(report.means.is_empty());
+        assert!(report.table().starts_with("| model | parameters |"));
+        assert_eq!(report.table().lines().count(), 3);
+    }
+
+    #[test]
+    fn a_report_is_read_back_as_it_was_written() {
+        let curve = json!([{ "step": 3, "seconds": 0.1, "loss": 0.3, "running_psnr_db": 11.1 }]);
+        let text = json!({
+            "input": { "path": "a.exr", "kind": "image", "range": [0.1_f32, 7.0] },
+            "model": { "name": "siren", "parameters": 12, "bytes": 99, "layers": [] },
+            "device": "cpu",
+            "seed": 3,
+            "training": {
+                "steps": 3, "batch_size": 4, "samples_seen": 12, "seconds": 0.1, "optimizer": "adam",
+                "stopped_by": "time", "restorations": 0, "curve": curve,
+            },
+            "metrics": { "psnr_db": null, "ssim": 1.0 },
+            "files": ["report.json"],
+        });
+        let report: RunReport = serde_json::from_value(text.clone()).unwrap();
+        // JSON has no infinity.
+        assert_eq!(report.metrics.get("psnr_db"), Some(f64::INFINITY));
+        assert_eq!(serde_json::to_value(&report).unwrap(), text);
+        let again = serde_json::from_str(&crate::report::to_json(&report)).unwrap();
+        assert_eq!(report, again);
+    }
+}
