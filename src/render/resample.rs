@@ -166,7 +166,7 @@ mod tests {
             }
             assert_eq!(filter.weight(-0.3), filter.weight(0.3));
         }
-        // 1.5/8 − 2.5/4 + 1 and −13.5/16 · ... : the weights of the point half way, (−1, 9, 9, −1) / 16.
+        // The point half way has the weights (−1, 9, 9, −1) / 16.
         assert_eq!(Filter::Bicubic.weight(0.5), 9.0 / 16.0);
         assert_eq!(Filter::Bicubic.weight(1.5), -1.0 / 16.0);
         // sinc(1/2) = 2/π and sinc(1/6) = 3/π.

@@ -129,7 +129,7 @@ fn every_sort_of_picture_is_held_out_and_cut_to_a_multiple() {
         for depth in [BitDepth::U8, BitDepth::U16, BitDepth::F32] {
             let mut layout = ImageLayout::new(8, 5, channels, depth);
             let mut samples = Samples::with_capacity(depth, layout.values());
-            samples.extend((0..layout.values()).map(|i| ((i * 37) % 101) as f64 + 0.0));
+            samples.extend((0..layout.values()).map(|i| ((i * 37) % 101) as f64));
             layout.range = match depth {
                 BitDepth::F32 => [0.0, 100.0],
                 depth => depth.range(),
