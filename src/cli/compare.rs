@@ -1,158 +1,96 @@
 //! `inr compare`.
 
+mod holdout;
+mod plan;
+
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::flags::RunFlags;
-use super::folder::{self, Folder};
-use super::load::{facts, load_signal};
+use super::folder;
 use super::session::{Session, metrics_sentence};
 use super::talk::Talk;
 use super::{CliError, Outcome, interrupt, print};
-use crate::config::{Request, Resolved, resolve};
-use crate::device;
-use crate::report::{CompareReport, ComparedModel, InputReport, format_count, to_json};
+use crate::device::{self, Chosen};
+use crate::report::{
+    CompareReport, ComparedFit, ComparedInput, ComparedModel, InputReport, RunReport, curves_svg,
+    format_count, to_json,
+};
 use crate::train::StoppedBy;
 
-/// Parameters of every model of a comparison without `--params`, or as many as the signal has samples if that is less.
-const DEFAULT_PARAMETERS: usize = 200_000;
+use holdout::HoldoutFlags;
+use plan::{Plan, PlannedInput, PlannedRun};
 
-/// Networks count as equally large when they differ by no more than this share.
-const SAME_SIZE: f64 = 0.03;
-
-/// Fit several networks to one picture with the same budget and the same number of parameters
+/// Fit several networks to one or more pictures with the same budget and the same number of parameters
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   inr compare assets/harbour.png --models fourier-kan,siren,wire
+  inr compare assets/harbour.png assets/leaf.png --models fourier-kan,siren --seeds 0,1
+  inr compare assets/harbour.png --models siren,wire --holdout 2 --out out/held-out
   inr compare assets/harbour.png --models fourier-kan,siren --params 50k --time 30s --out out/30s
   inr compare assets/harbour.png --models siren,wire --steps 200 --json --out out/siren-wire
 
-A Markdown table is printed. The folder out/<name>-compare gets compare.json and a folder for each
-model with its reconstruction, error picture, report and model file.")]
+A Markdown table is printed. The folder out/<name>-compare (of several pictures out/compare/<name>)
+gets a folder for each model with its reconstruction, error picture, report and model file;
+compare.json, compare.md and curves.svg (running PSNR over time) are written after every fit.
+
+With --holdout each model is fitted to a reduced picture, rendered at the full size (upsampled.png)
+and measured against the full picture, beside bicubic and Lanczos interpolation.")]
 pub(super) struct Compare {
-    /// The picture
-    input: PathBuf,
+    /// The pictures
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
     /// The networks, separated by commas: names of inr models
     #[arg(long, value_name = "NAMES", value_delimiter = ',', required = true)]
     models: Vec<String>,
+    /// Fit every model once with each of these seeds, separated by commas
+    #[arg(long, value_name = "SEEDS", value_delimiter = ',', conflicts_with = "seed", value_parser = clap::value_parser!(u32), help_heading = "Size and budget")]
+    seeds: Vec<u32>,
+    #[command(flatten)]
+    holdout: HoldoutFlags,
     /// Where the results go
     #[arg(long, value_name = "DIR", help_heading = "Device and output")]
     out: Option<PathBuf>,
+    /// Go on with the comparison in the output folder: finished fits are read back, others go on
+    #[arg(long, conflicts_with = "force", help_heading = "Device and output")]
+    resume: bool,
     #[command(flatten)]
     flags: RunFlags,
+}
+
+/// What is known so far of a comparison under way.
+struct Comparison<'a> {
+    talk: &'a Talk,
+    device: &'a Chosen,
+    plan: &'a Plan,
+    report: CompareReport,
+    failures: Vec<String>,
+    target_missed: bool,
 }
 
 impl Compare {
     pub fn run(self) -> Result<Outcome, CliError> {
         let talk = Talk::new(self.flags.step.talk);
-        let signal = load_signal(&self.input, &talk)?;
-        let facts = facts(signal.as_ref());
-        let mut request = self.flags.request()?;
-        if request_parameters(&request).is_none() {
-            let parameters = DEFAULT_PARAMETERS.min(facts.samples.max(1));
-            request.set("model.parameters", parameters as i64);
-        }
-        // Every model is resolved before the first one is trained, so that a misspelt name costs no time.
-        let runs = self
-            .models
-            .iter()
-            .map(|model| {
-                let request = Request {
-                    model: Some(model.clone()),
-                    ..request.clone()
-                };
-                Ok(resolve(&request, &facts)?)
-            })
-            .collect::<Result<Vec<Resolved>, CliError>>()?;
-        self.check(&runs)?;
-
-        let stem = self.input.file_stem().unwrap_or_default().to_string_lossy();
-        let path = self
-            .out
-            .clone()
-            .unwrap_or_else(|| PathBuf::from("out").join(format!("{stem}-compare")));
-        let whole = Folder::open(&path, self.flags.force, false)?;
-        let folders = self
-            .models
-            .iter()
-            .map(|model| Folder::open(&path.join(model), self.flags.force, false))
-            .collect::<Result<Vec<_>, _>>()?;
         let device = device::choose(self.flags.step.device)?;
-        talk.say(&format!(
-            "{}: {}; on {} ({})",
-            self.input.display(),
-            signal.layout().describe(),
-            device.name,
-            device.reason
-        ));
-        for resolved in &runs {
-            let parameters = resolved.network.parameter_count();
-            let asked = request_parameters(&request).unwrap_or(parameters);
-            if parameters.abs_diff(asked) as f64 > SAME_SIZE * asked as f64 {
-                talk.say(&format!(
-                    "{} cannot come nearer to {} parameters than {}",
-                    resolved.recipe.model.preset,
-                    format_count(asked as u64),
-                    format_count(parameters as u64)
-                ));
-            }
-        }
-
+        let plan = self.plan(&talk, &device)?;
         interrupt::listen();
-        let mut report = CompareReport {
-            input: InputReport::new(&self.input, &signal.layout()),
-            device: device.name.clone(),
-            seed: runs.first().map_or(0, |r| r.recipe.training.seed),
-            models: Vec::new(),
-        };
-        let mut failures = Vec::new();
+        let mut comparison = Comparison::new(&talk, &device, &plan);
         let mut interrupted = false;
-        let mut target_missed = false;
-        for ((resolved, folder), model) in runs.iter().zip(&folders).zip(&self.models) {
-            let session = Session {
-                talk: &talk,
-                device: &device,
-                input: &self.input,
-                signal: signal.as_ref(),
-                resolved,
-                folder,
-                resume: false,
-            };
-            let run = match session.fit() {
-                Ok(run) => run,
-                // One model that cannot be trained is no reason to lose the others.
-                Err(CliError::Train(error)) => {
-                    failures.push(format!("{model}: {error}"));
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            talk.say(&format!("{model}: {}", metrics_sentence(&run)));
-            interrupted = run.training.stopped_by == StoppedBy::Interrupt;
-            target_missed |= resolved
-                .recipe
-                .training
-                .target_psnr_db
-                .zip(run.metrics.get("psnr_db"))
-                .is_some_and(|(target, psnr)| psnr < target);
-            report.models.push(ComparedModel {
-                model: model.clone(),
-                parameters: run.model.parameters,
-                steps: run.training.steps,
-                samples_seen: run.training.samples_seen,
-                seconds: run.training.seconds,
-                stopped_by: run.training.stopped_by,
-                metrics: run.metrics,
-                folder: model.clone(),
-            });
-            // After every model, so that a long comparison that is cut short keeps what it found.
-            whole.write(folder::COMPARE, to_json(&report).as_bytes())?;
+        for index in 0..plan.inputs.len() {
+            interrupted = comparison.compare(index)? == Outcome::Interrupted;
             if interrupted {
+                talk.say("interrupted; go on with the same command and --resume");
                 break;
             }
         }
+        let Comparison {
+            report,
+            failures,
+            target_missed,
+            ..
+        } = comparison;
         if self.flags.step.talk.json {
             print(&to_json(&report))?;
         } else {
@@ -167,27 +105,146 @@ impl Compare {
             (false, false) => Outcome::Done,
         })
     }
+}
 
-    /// Refuses a name given twice, whose results would overwrite each other.
-    fn check(&self, runs: &[Resolved]) -> Result<(), CliError> {
-        let mut names: Vec<&str> = runs
-            .iter()
-            .map(|r| r.recipe.model.preset.as_str())
-            .collect();
-        names.sort_unstable();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(CliError::Usage(format!("--models names {} twice", pair[0]))),
-            None => Ok(()),
+impl<'a> Comparison<'a> {
+    fn new(talk: &'a Talk, device: &'a Chosen, plan: &'a Plan) -> Self {
+        let inputs = plan.inputs.iter().map(|input| ComparedInput {
+            input: InputReport::new(&input.path, &input.layout),
+            models: Vec::new(),
+        });
+        Self {
+            talk,
+            device,
+            plan,
+            report: CompareReport {
+                device: device.name.clone(),
+                holdout: plan.holdout,
+                seeds: plan.seeds.clone(),
+                inputs: inputs.collect(),
+                means: Vec::new(),
+            },
+            failures: Vec::new(),
+            target_missed: false,
+        }
+    }
+
+    /// Fits every model to one input.
+    fn compare(&mut self, index: usize) -> Result<Outcome, CliError> {
+        let input = &self.plan.inputs[index];
+        self.announce(index, input);
+        // Decoded again and not kept from the planning, so that only one input is in memory.
+        let source = input.load(self.plan.holdout)?;
+        if let Some(held_out) = &source.held_out {
+            for row in held_out.interpolate(&input.folder)? {
+                self.report.add(index, row);
+            }
+        }
+        let mut curves = Vec::new();
+        for run in &input.runs {
+            if interrupt::requested() {
+                return Ok(Outcome::Interrupted);
+            }
+            let session = Session {
+                talk: self.talk,
+                device: self.device,
+                input: &source.path,
+                signal: source.signal.as_ref(),
+                resolved: &run.resolved,
+                folder: &run.folder,
+                resume: self.plan.resume,
+            };
+            let fitted = match &run.finished {
+                Some(report) => Ok(report.clone()),
+                None => session.fit(),
+            };
+            let fitted = match fitted {
+                Ok(report) => report,
+                // One model that cannot be trained is no reason to lose the others.
+                Err(CliError::Train(error)) => {
+                    self.failures.push(format!("{}: {error}", run.place));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let metrics = match &source.held_out {
+                Some(held_out) => held_out.measure(&fitted, run, self.device, self.talk)?,
+                None => fitted.metrics.clone(),
+            };
+            self.talk.say(&format!(
+                "{}: {}{}",
+                run.place,
+                metrics_sentence(&metrics),
+                if run.finished.is_some() {
+                    " (read back)"
+                } else {
+                    ""
+                }
+            ));
+            self.target_missed |= misses_target(run, &fitted);
+            let interrupted = fitted.training.stopped_by == StoppedBy::Interrupt;
+            self.report.add(
+                index,
+                ComparedModel {
+                    model: run.model.clone(),
+                    fit: Some(ComparedFit::new(&fitted, run.place.clone())),
+                    metrics,
+                },
+            );
+            self.write()?;
+            curves.push((run.place.clone(), fitted.training.curve));
+            let svg = curves_svg(&input.path.display().to_string(), &curves);
+            input.folder.write(folder::CURVES, svg.as_bytes())?;
+            if interrupted {
+                return Ok(Outcome::Interrupted);
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// After every fit, so that a long comparison that is cut short keeps what it found.
+    fn write(&self) -> Result<(), CliError> {
+        let folder = &self.plan.folder;
+        folder.write(folder::COMPARE, to_json(&self.report).as_bytes())?;
+        folder.write(folder::COMPARE_TABLE, self.report.table().as_bytes())?;
+        Ok(())
+    }
+
+    fn announce(&self, index: usize, input: &PlannedInput) {
+        let count = self.plan.inputs.len();
+        self.talk.say(&format!(
+            "{}: {}; {}on {} ({})",
+            input.path.display(),
+            input.layout.describe(),
+            match count {
+                1 => String::new(),
+                _ => format!("{} of {count}; ", index + 1),
+            },
+            self.device.name,
+            self.device.reason
+        ));
+        if let Some(reduced) = &input.reduced {
+            self.talk.say(reduced);
+        }
+        // A model has the same size with every seed.
+        let first = self.plan.seeds.first();
+        for run in input.runs.iter().filter(|run| Some(&run.seed) == first) {
+            if let Some([asked, parameters]) = run.off_size(input.parameters) {
+                self.talk.say(&format!(
+                    "{} cannot come nearer to {} parameters than {}",
+                    run.model,
+                    format_count(asked as u64),
+                    format_count(parameters as u64)
+                ));
+            }
         }
     }
 }
 
-/// The number of parameters that was asked for.
-fn request_parameters(request: &Request) -> Option<usize> {
-    let (_, value) = request
-        .settings
-        .iter()
-        .rev()
-        .find(|(path, _)| path == "model.parameters")?;
-    usize::try_from(value.as_integer()?).ok()
+/// Whether a run should have reached a PSNR and did not.
+fn misses_target(run: &PlannedRun, report: &RunReport) -> bool {
+    let target = run.resolved.recipe.training.target_psnr_db;
+    target
+        .zip(report.metrics.get("psnr_db"))
+        .is_some_and(|(target, psnr)| psnr < target)
 }

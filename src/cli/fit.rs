@@ -78,7 +78,7 @@ impl Fit {
 
         talk.say(&format!(
             "{} after {} step{} in {}; {} is {:.1} kB",
-            metrics_sentence(&report),
+            metrics_sentence(&report.metrics),
             format_count(report.training.steps),
             if report.training.steps == 1 { "" } else { "s" },
             format_duration(report.training.seconds),

@@ -12,9 +12,13 @@ pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
 pub(super) const ERROR_PICTURE: &str = "error.png";
 pub(super) const RECONSTRUCTION: &str = "reconstruction";
 pub(super) const COMPARE: &str = "compare.json";
+pub(super) const COMPARE_TABLE: &str = "compare.md";
+pub(super) const CURVES: &str = "curves.svg";
+pub(super) const REDUCED: &str = "reduced";
+pub(super) const UPSAMPLED: &str = "upsampled";
 
 /// Every name that a run writes to; an existing file of such a name is never replaced unasked.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 13] = [
     MODEL,
     REPORT,
     RECIPE,
@@ -23,7 +27,11 @@ const NAMES: [&str; 9] = [
     ERROR_PICTURE,
     "reconstruction.png",
     "reconstruction.exr",
+    "upsampled.png",
+    "upsampled.exr",
     COMPARE,
+    COMPARE_TABLE,
+    CURVES,
 ];
 
 /// Why a folder or file cannot be written.
@@ -46,6 +54,16 @@ pub(super) enum FolderError {
         "there is nothing to resume in {0}: it has no {CHECKPOINT}; give the folder of a run with --out, or leave --resume out"
     )]
     NoCheckpoint(PathBuf),
+    #[error(
+        "there is nothing to resume in {0}: it has neither {COMPARE} nor the {RECIPE} of a run; give the folder of a comparison with --out, or leave --resume out"
+    )]
+    NoComparison(PathBuf),
+    #[error(
+        "{folder} holds another run ({difference}); give the flags of the first run, --force to start again, or --out DIR to write elsewhere"
+    )]
+    OtherRun { folder: PathBuf, difference: String },
+    #[error("{path} is damaged ({reason}); give --force to start again")]
+    Damaged { path: PathBuf, reason: String },
     #[error("cannot read {path}: {source}")]
     Read {
         path: PathBuf,
@@ -64,7 +82,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Makes the folder and checks that files can be written into it. With neither `force` nor `resume` it must hold no run.
     pub fn open(path: &Path, force: bool, resume: bool) -> Result<Self, FolderError> {
-        if !force && !resume && NAMES.iter().any(|name| path.join(name).exists()) {
+        if !force && !resume && holds_results(path) {
             return Err(FolderError::Occupied(path.to_owned()));
         }
         let made = path
@@ -114,6 +132,11 @@ impl Folder {
         }
     }
 
+    /// Whether there are files of an earlier run.
+    pub fn holds_results(&self) -> bool {
+        holds_results(&self.path)
+    }
+
     /// Removes all files of an earlier run.
     pub fn clear(&self) -> Result<(), FolderError> {
         NAMES.iter().try_for_each(|name| self.remove(name))
@@ -129,6 +152,10 @@ impl Folder {
             _ => Ok(()),
         }
     }
+}
+
+fn holds_results(path: &Path) -> bool {
+    NAMES.iter().any(|name| path.join(name).exists())
 }
 
 impl Drop for Folder {

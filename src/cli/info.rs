@@ -76,7 +76,7 @@ impl Info {
             format_count(network.parameter_count() as u64),
             format_count(bytes),
             model.header.seed,
-            markdown_table(&["layer", "in", "out", "parameters", "tensors"], &rows),
+            markdown_table(&["layer", "in", "out", "parameters", "tensors"], &rows, 1),
         ))?;
         Ok(Outcome::Done)
     }

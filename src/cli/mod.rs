@@ -68,7 +68,11 @@ impl CliError {
             | Self::Config(
                 ConfigError::UnknownModel { .. } | ConfigError::Field(_) | ConfigError::Network(_),
             )
-            | Self::Folder(FolderError::NoCheckpoint(_))
+            | Self::Folder(
+                FolderError::NoCheckpoint(_)
+                | FolderError::NoComparison(_)
+                | FolderError::OtherRun { .. },
+            )
             | Self::Render(RenderError::Grid(_)) => 2,
             _ => 1,
         }

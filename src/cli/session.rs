@@ -8,16 +8,16 @@ use super::CliError;
 use super::folder::{self, Folder, FolderError};
 use super::interrupt;
 use super::talk::{Talk, format_duration};
-use crate::config::Resolved;
+use crate::config::{Recipe, Resolved};
 use crate::device::Chosen;
 use crate::model::Parameters;
 use crate::model::file::{FORMAT, Header, Model};
-use crate::render::{self, Field, Rendering};
+use crate::render::{self, Field, Metrics, Rendering};
 use crate::report::{
     InputReport, ModelReport, RunReport, TrainingReport, format_metric, metrics_line, to_json,
 };
 use crate::signal::{Layout, Signal};
-use crate::train::{self, Event, Flow, Run, State, StoppedBy, Training};
+use crate::train::{self, CheckpointError, Event, Flow, Run, State, StoppedBy, Training};
 
 /// What is fitted, how, where to, and who is told.
 pub(super) struct Session<'a> {
@@ -126,18 +126,94 @@ impl Session<'_> {
         Ok(report)
     }
 
+    /// The report of the run in the folder, if there is one that is finished.
+    ///
+    /// # Errors
+    /// [`FolderError::OtherRun`] when what is there, finished or not, is not a run of this input and recipe: then there is nothing
+    /// to go on with.
+    pub fn read_back(&self) -> Result<Option<RunReport>, CliError> {
+        let Some(recipe) = self.folder.read(folder::RECIPE)? else {
+            return match self.folder.holds_results() {
+                true => Err(self.other_run(format!("it has no {}", folder::RECIPE))),
+                false => Ok(None),
+            };
+        };
+        let damaged = |name, reason| FolderError::Damaged {
+            path: self.folder.file(name),
+            reason,
+        };
+        let layout = self.signal.layout();
+        let report = self.folder.read(folder::REPORT)?;
+        let report: Option<RunReport> = report
+            .map(|bytes| serde_json::from_slice(&bytes))
+            .transpose()
+            .map_err(|e| damaged(folder::REPORT, e.to_string()))?;
+        let input = InputReport::new(self.input, &layout);
+        if let Some(report) = report.as_ref().filter(|report| report.input != input) {
+            return Err(self.other_run(match report.input.path == input.path {
+                true => format!("{} was another then", input.path),
+                false => format!("it is of {}, not of {}", report.input.path, input.path),
+            }));
+        }
+        let recipe: Recipe = std::str::from_utf8(&recipe)
+            .map_err(|e| e.to_string())
+            .and_then(|text| toml::from_str(text).map_err(|e| e.message().to_string()))
+            .map_err(|reason| damaged(folder::RECIPE, reason))?;
+        if let Some(difference) =
+            train::first_difference(&json!(recipe), &json!(self.resolved.recipe))
+        {
+            return Err(self.other_run(difference));
+        }
+        let checkpoint = self.folder.read(folder::CHECKPOINT)?;
+        if let Some(bytes) = &checkpoint {
+            let training = self
+                .resolved
+                .recipe
+                .training
+                .training(self.signal.samples());
+            self.resumed(&training, &layout, bytes)
+                .map_err(|error| match error {
+                    CheckpointError::OtherRecipe(difference) => self.other_run(difference),
+                    CheckpointError::Damaged(reason) => damaged(folder::CHECKPOINT, reason).into(),
+                })?;
+        }
+        match report {
+            Some(report) if report.training.stopped_by != StoppedBy::Interrupt => Ok(Some(report)),
+            Some(_) if checkpoint.is_none() => {
+                Err(FolderError::NoCheckpoint(self.folder.path().to_owned()).into())
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn other_run(&self, difference: String) -> CliError {
+        let folder = self.folder.path().to_owned();
+        FolderError::OtherRun { folder, difference }.into()
+    }
+
+    /// The state in a checkpoint of this run.
+    fn resumed(
+        &self,
+        training: &Training,
+        layout: &Layout,
+        checkpoint: &[u8],
+    ) -> Result<State, CheckpointError> {
+        let parameters = self.resolved.network.initialize(training.seed);
+        let identity = self.identity(training, layout);
+        train::from_bytes(checkpoint, training, parameters, &identity)
+    }
+
     /// The state to begin with: fresh, or that of the checkpoint.
     fn start(&self, training: &Training, layout: &Layout) -> Result<State, CliError> {
-        let parameters = self.resolved.network.initialize(training.seed);
         if self.resume
             && let Some(bytes) = self.folder.read(folder::CHECKPOINT)?
         {
-            let identity = self.identity(training, layout);
-            let state = train::from_bytes(&bytes, training, parameters, &identity)?;
+            let state = self.resumed(training, layout, &bytes)?;
             self.talk.say(&format!("resuming at step {}", state.step));
             return Ok(state);
         }
         self.folder.clear()?;
+        let parameters = self.resolved.network.initialize(training.seed);
         Ok(State::new(training, parameters))
     }
 
@@ -258,10 +334,9 @@ impl Session<'_> {
     }
 }
 
-/// The metrics of a report in one line, for people.
-pub(super) fn metrics_sentence(report: &RunReport) -> String {
-    report
-        .metrics
+/// Metrics in one line, for people.
+pub(super) fn metrics_sentence(metrics: &Metrics) -> String {
+    metrics
         .0
         .iter()
         .map(|(name, value)| format!("{name} {}", format_metric(name, *value)))

@@ -1,7 +1,7 @@
 //! A list of layers between coordinates and values.
 
 use rand::{SeedableRng, rngs::StdRng};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::layer::{Hints, LayerConfig};
 use super::parameters::{Parameter, Parameters};
@@ -56,10 +56,10 @@ pub enum NetworkError {
 }
 
 /// One line of `inr info`: what a layer is and how many parameters it has.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LayerSummary {
     /// The layer's kind.
-    pub kind: &'static str,
+    pub kind: String,
     /// Inputs a row.
     pub d_in: usize,
     /// Outputs a row.
@@ -201,7 +201,7 @@ impl Network {
             .map(|(config, d_in)| {
                 let specs = config.layer().parameters(d_in);
                 LayerSummary {
-                    kind: config.kind(),
+                    kind: config.kind().to_string(),
                     d_in,
                     d_out: config.layer().d_out(d_in),
                     parameters: specs.iter().map(|s| s.count()).sum(),

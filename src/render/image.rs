@@ -3,7 +3,7 @@
 use super::{Field, Metrics, RenderError};
 use crate::engine::Engine;
 use crate::metrics::{psnr_db as psnr_of, squared_error_sum, ssim};
-use crate::signal::{BitDepth, Image, ImageLayout, Layout, Samples};
+use crate::signal::{BitDepth, Image, ImageLayout, Layout, Reduction, Samples};
 
 /// Points evaluated between two reports of progress; bounds the memory beside the finished picture.
 const POINTS_AT_ONCE: usize = 1 << 17;
@@ -33,6 +33,20 @@ impl Grid {
     pub fn whole(layout: &ImageLayout, size: [u32; 2]) -> Result<Self, RenderError> {
         let (width, height) = (f64::from(layout.width), f64::from(layout.height));
         Self::part(layout, [0.0, 0.0, width, height], size)
+    }
+
+    /// The pixels of the full picture, when `layout` is that of the picture reduced by `reduction`.
+    ///
+    /// # Errors
+    /// [`RenderError::Grid`] when the picture would be too large.
+    pub fn full(layout: &ImageLayout, reduction: Reduction) -> Result<Self, RenderError> {
+        let factor = reduction.factor() as u64;
+        let side = |reduced| u32::try_from(u64::from(reduced) * factor).unwrap_or(u32::MAX);
+        let mut grid = Self::whole(layout, [side(layout.width), side(layout.height)])?;
+        // With a shift the last pixels lie behind the centre of the last reduced one and perhaps outside the reduced picture.
+        grid.part[0] += reduction.shift();
+        grid.part[1] += reduction.shift();
+        Ok(grid)
     }
 
     /// A part of the picture: left, top, width, height in pixels of the original.
@@ -170,7 +184,10 @@ pub fn measure(original: &Image, other: &Image) -> Result<Metrics, RenderError> 
         (Samples::F32(a), Samples::F32(b)) => ssim(a, b, width, height, channels, peak),
         _ => return Err(mismatch(original, other)),
     };
-    Ok(Metrics(vec![("psnr_db", psnr), ("ssim", ssim)]))
+    Ok(Metrics(vec![
+        ("psnr_db".into(), psnr),
+        ("ssim".into(), ssim),
+    ]))
 }
 
 /// PSNR in dB of two pictures of one size, all channels together.
@@ -210,7 +227,7 @@ pub(super) fn lossless_extension(layout: &ImageLayout) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signal::Channels;
+    use crate::signal::{Channels, ReducedBy};
 
     fn layout(width: u32, height: u32) -> ImageLayout {
         ImageLayout::new(width, height, Channels::Grey, BitDepth::U8)
@@ -230,6 +247,33 @@ mod tests {
                 let centre = one.coordinate(axis, i, n);
                 assert!((centre - (fine[0] + fine[1]) / 2.0).abs() < 1e-6);
                 assert_eq!(centre, crate::signal::cell_centre(i, n));
+            }
+        }
+    }
+
+    /// A network is evaluated where it was trained: the block around a mean, the kept pixel itself.
+    #[test]
+    fn a_full_grid_is_aligned_with_the_reduced_picture() {
+        let layout = layout(5, 3);
+        for factor in [2, 3, 8] {
+            let n = factor as usize;
+            let area = Reduction::new(factor, ReducedBy::Area).unwrap();
+            let area = Grid::full(&layout, area).unwrap();
+            assert_eq!(
+                area,
+                Grid::whole(&layout, [5 * factor, 3 * factor]).unwrap()
+            );
+            let decimation = Reduction::new(factor, ReducedBy::Decimation).unwrap();
+            let decimation = Grid::full(&layout, decimation).unwrap();
+            for (axis, count) in [(0, 5), (1, 3)] {
+                let pixel = 2.0 / (count * n) as f32;
+                for i in 0..count {
+                    let centre = crate::signal::cell_centre(i, count);
+                    for k in 0..n {
+                        let at = decimation.coordinate(axis, n * i + k, n * count);
+                        assert!((at - centre - k as f32 * pixel).abs() < 1e-6);
+                    }
+                }
             }
         }
     }

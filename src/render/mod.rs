@@ -5,19 +5,22 @@
 pub mod image;
 pub mod image_file;
 mod request;
+mod resample;
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, EngineError};
 use crate::model::{Network, Parameters};
-use crate::signal::{Image, Layout, Signal, SignalError};
+use crate::signal::{Image, Layout, Reduction, Signal, SignalError};
 
 pub use image::Grid;
 pub use image_file::{EncodeError, ImageFormat};
 pub use request::{RenderRequest, Target};
+pub use resample::Filter;
 
 /// Why something cannot be rendered or measured.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +43,7 @@ pub enum RenderError {
 }
 
 /// A named number with the name used in `report.json`.
-pub type Metric = (&'static str, f64);
+pub type Metric = (Cow<'static, str>, f64);
 
 /// How well one signal stands for another, in the metrics of its kind, the leading one first.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,13 +52,39 @@ pub struct Metrics(pub Vec<Metric>);
 impl Metrics {
     /// The metric called `name`.
     pub fn get(&self, name: &str) -> Option<f64> {
-        self.0.iter().find(|(n, _)| *n == name).map(|(_, v)| *v)
+        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| *v)
     }
 }
 
 impl Serialize for Metrics {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().copied())
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Metrics {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> serde::de::Visitor<'de> for InOrder {
+            type Value = Metrics;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("metrics by name")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Metrics, A::Error> {
+                let mut metrics = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, Option<f64>>()? {
+                    // JSON has no infinity, which is the PSNR of no error at all.
+                    metrics.push((name.into(), value.unwrap_or(f64::INFINITY)));
+                }
+                Ok(Metrics(metrics))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
     }
 }
 
@@ -139,6 +168,38 @@ pub fn render(
         engine,
         progress,
     )?))
+}
+
+/// Renders `field`, which was fitted to a signal reduced by `reduction`, at the samples of the full signal.
+///
+/// # Errors
+/// [`RenderError::Engine`] when the device fails.
+pub fn upsample(
+    field: Field,
+    reduction: Reduction,
+    engine: &mut dyn Engine,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Rendering, RenderError> {
+    let Layout::Image(layout) = field.layout;
+    let grid = Grid::full(layout, reduction)?;
+    Ok(Rendering::Image(image::render(
+        field, &grid, engine, progress,
+    )?))
+}
+
+/// Interpolates what was reduced by `reduction` at the samples of the full signal.
+///
+/// # Errors
+/// A kind of signal that cannot be interpolated says so.
+pub fn interpolate(
+    reduced: &Rendering,
+    reduction: Reduction,
+    filter: Filter,
+) -> Result<Rendering, RenderError> {
+    let Rendering::Image(image) = reduced;
+    Ok(Rendering::Image(resample::resample(
+        image, reduction, filter,
+    )))
 }
 
 /// A decoded signal as if it had been rendered, with the precision of `reference`, to be compared with it.

@@ -177,7 +177,7 @@ impl StepProfile {
             ]);
         }
         let header = ["layer", "forward ms", "backward ms", "both ms", "share"];
-        markdown_table(&header, &rows)
+        markdown_table(&header, &rows, 1)
     }
 }
 
@@ -213,7 +213,7 @@ impl BenchReport {
             "peak memory",
         ];
         let rows: Vec<_> = self.models.iter().map(BenchedModel::row).collect();
-        let mut text = markdown_table(&header, &rows);
+        let mut text = markdown_table(&header, &rows, 1);
         text += &format!("\n{}", self.device);
         if let Some(most) = self.matrix_product_gflops {
             text += &format!("; the peak is {most:.0} GFLOP/s, in matrix products");

@@ -19,8 +19,8 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 0, 0),
 ];
 
-/// A named training curve.
-pub type Curve<'a> = (&'a str, &'a [CurvePoint]);
+/// A training curve and its name.
+pub type Curve = (String, Vec<CurvePoint>);
 
 /// An SVG of the running PSNR in dB of every curve over seconds of training; empty when there is no point at all.
 pub fn curves_svg(title: &str, curves: &[Curve]) -> String {
@@ -67,10 +67,8 @@ fn draw(
         let line = points.iter().map(|p| (p.seconds, p.running_psnr_db));
         chart
             .draw_series(LineSeries::new(line, colour.stroke_width(2)))?
-            .label(*name)
-            .legend(move |(x, y)| {
-                PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2))
-            });
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
     chart
         .configure_series_labels()
@@ -102,7 +100,7 @@ mod tests {
             curve(&[(1.0, 20.0), (2.0, 30.0)]),
             curve(&[(1.0, 21.0), (4.0, 28.0)]),
         );
-        let svg = curves_svg("two <models>", &[("siren", &a), ("wire", &b)]);
+        let svg = curves_svg("two <models>", &[("siren".into(), a), ("wire".into(), b)]);
         assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
         assert!(svg.contains("two &lt;models&gt;"));
         for (name, colour) in [("siren", "#0072B2"), ("wire", "#D55E00")] {
@@ -114,6 +112,6 @@ mod tests {
 
     #[test]
     fn without_points_there_is_no_picture() {
-        assert_eq!(curves_svg("nothing", &[("siren", &[])]), "");
+        assert_eq!(curves_svg("nothing", &[("siren".into(), vec![])]), "");
     }
 }

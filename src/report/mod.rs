@@ -10,7 +10,7 @@ mod run;
 mod table;
 
 pub use bench::{BenchReport, BenchedModel, LayerTime, StepProfile};
-pub use compare::{CompareReport, ComparedModel};
+pub use compare::{CompareReport, ComparedFit, ComparedInput, ComparedMean, ComparedModel};
 pub use curves::{Curve, curves_svg};
 pub use run::{InputReport, ModelReport, RunReport, TrainingReport, metrics_line};
 pub use table::markdown_table;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::model::{LayerSummary, Network};
@@ -11,7 +11,7 @@ use crate::signal::Layout;
 use crate::train::{CurvePoint, StoppedBy};
 
 /// What was fitted.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InputReport {
     /// The file as it was named on the command line.
     pub path: String,
@@ -33,10 +33,16 @@ impl InputReport {
             layout: value,
         }
     }
+
+    /// The name of the file without folder and ending.
+    pub fn name(&self) -> String {
+        let stem = Path::new(&self.path).file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    }
 }
 
 /// The network that was fitted.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelReport {
     /// Name of the preset, or `custom`.
     pub name: String,
@@ -61,7 +67,7 @@ impl ModelReport {
 }
 
 /// How it was trained.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainingReport {
     /// Optimizer steps.
     pub steps: u64,
@@ -82,7 +88,7 @@ pub struct TrainingReport {
 }
 
 /// All of `report.json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
     /// What was fitted.
     pub input: InputReport,

@@ -1,7 +1,7 @@
 //! Tables that read well both as text and as Markdown.
 
-/// A Markdown table with aligned columns: the first to the left, the others to the right.
-pub fn markdown_table(header: &[&str], rows: &[Vec<String>]) -> String {
+/// A Markdown table with aligned columns: the first `words` of them to the left, the others, which hold numbers, to the right.
+pub fn markdown_table(header: &[&str], rows: &[Vec<String>], words: usize) -> String {
     let width = |column: usize| {
         rows.iter()
             .map(|row| row[column].chars().count())
@@ -15,7 +15,7 @@ pub fn markdown_table(header: &[&str], rows: &[Vec<String>]) -> String {
             .zip(&widths)
             .enumerate()
             .map(|(column, (cell, &width))| match column {
-                0 => format!("{cell:<width$}"),
+                column if column < words => format!("{cell:<width$}"),
                 _ => format!("{cell:>width$}"),
             })
             .collect();
@@ -26,7 +26,7 @@ pub fn markdown_table(header: &[&str], rows: &[Vec<String>]) -> String {
         .iter()
         .enumerate()
         .map(|(column, &width)| match column {
-            0 => "-".repeat(width),
+            column if column < words => "-".repeat(width),
             _ => format!("{}:", "-".repeat(width - 1)),
         })
         .collect();
@@ -53,6 +53,6 @@ mod tests {
 | siren       |   31.40 |
 | fourier-kan |    2.00 |
 ";
-        assert_eq!(markdown_table(&["model", "psnr_db"], &rows), expected);
+        assert_eq!(markdown_table(&["model", "psnr_db"], &rows, 1), expected);
     }
 }

@@ -77,6 +77,14 @@ pub enum SignalError {
         format: &'static str,
         reason: String,
     },
+    /// A reduction that reduces nothing.
+    #[error("a factor of {factor} leaves nothing out; it must be a whole number of at least 2")]
+    Factor { factor: u32 },
+    /// An axis has fewer samples than a reduction makes one of.
+    #[error(
+        "a signal of {size} samples cannot be reduced by {factor}; the factor can be at most its shorter side"
+    )]
+    TooSmall { size: String, factor: usize },
     /// Samples and layout of a picture made in memory do not belong together.
     #[error("a {layout} picture needs {expected}, not {given}")]
     Mismatch {

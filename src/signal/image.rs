@@ -1,6 +1,7 @@
 //! Pictures: samples in the type of the file, pixel coordinates, and the map between stored values and [-1, 1].
 
 mod decode;
+mod reduce;
 
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source::Source;
 use super::spectrum::rms_frequency;
-use super::{Kind, Layout, Signal, SignalError, Spectrum, cell_centre};
+use super::{HeldOut, Kind, Layout, Reduction, Signal, SignalError, Spectrum, cell_centre};
 
 /// The entry of pictures in the table of kinds.
 pub(super) const KIND: Kind = Kind {
@@ -156,6 +157,11 @@ impl ImageLayout {
         self.pixels() * self.channels.count()
     }
 
+    /// The number of stored values of one row of pixels, width × channels.
+    pub fn row(&self) -> usize {
+        self.width as usize * self.channels.count()
+    }
+
     /// The span of the range, which is the peak of PSNR: 255, 65535, or largest − min(0, smallest) of a float picture.
     pub fn peak(&self) -> f64 {
         f64::from(self.range[1]) - f64::from(self.range[0])
@@ -174,19 +180,11 @@ impl ImageLayout {
 
     /// Maps values of [-1, 1] back to the range and appends them to `samples` as its own type.
     ///
-    /// Whole numbers are rounded to the nearest (halves away from zero) and clamped to the type; NaN becomes 0. Float samples are
-    /// neither rounded nor clamped, since a float file holds any value. Values of an integer file survive
-    /// [`ImageLayout::to_unit`] and this unchanged.
+    /// See [`Samples::extend`]. Values of an integer file survive [`ImageLayout::to_unit`] and this unchanged.
     pub fn from_unit(&self, values: &[f32], samples: &mut Samples) {
         let low = f64::from(self.range[0]);
         let half = self.peak() / 2.0;
-        let stored = values.iter().map(|&v| (f64::from(v) + 1.0) * half + low);
-        // The conversion of a float to a whole number saturates, which is the clamp.
-        match samples {
-            Samples::U8(out) => out.extend(stored.map(|v| v.round() as u8)),
-            Samples::U16(out) => out.extend(stored.map(|v| v.round() as u16)),
-            Samples::F32(out) => out.extend(stored.map(|v| v as f32)),
-        }
+        samples.extend(values.iter().map(|&v| (f64::from(v) + 1.0) * half + low));
     }
 }
 
@@ -210,6 +208,51 @@ impl Samples {
             BitDepth::U8 => Samples::U8(Vec::with_capacity(capacity)),
             BitDepth::U16 => Samples::U16(Vec::with_capacity(capacity)),
             BitDepth::F32 => Samples::F32(Vec::with_capacity(capacity)),
+        }
+    }
+
+    /// Appends values of the file's range.
+    ///
+    /// Whole numbers are rounded to the nearest (halves away from zero) and clamped to the type; NaN becomes 0. Float samples are
+    /// neither rounded nor clamped, since a float file holds any value.
+    pub fn extend(&mut self, values: impl Iterator<Item = f64>) {
+        // The conversion of a float to a whole number saturates, which is the clamp.
+        match self {
+            Samples::U8(out) => out.extend(values.map(|v| v.round() as u8)),
+            Samples::U16(out) => out.extend(values.map(|v| v.round() as u16)),
+            Samples::F32(out) => out.extend(values.map(|v| v as f32)),
+        }
+    }
+
+    /// Copies the values from position `start` on, as stored.
+    ///
+    /// # Panics
+    /// If there are not as many as `out` takes.
+    pub fn read(&self, start: usize, out: &mut [f64]) {
+        fn copy<T: Copy + Into<f64>>(values: &[T], out: &mut [f64]) {
+            for (out, &value) in out.iter_mut().zip(values) {
+                *out = value.into();
+            }
+        }
+        let range = start..start + out.len();
+        match self {
+            Samples::U8(values) => copy(&values[range], out),
+            Samples::U16(values) => copy(&values[range], out),
+            Samples::F32(values) => copy(&values[range], out),
+        }
+    }
+
+    /// The range of the layout of these samples: that of their bit depth, or [min(0, smallest), largest] of finite float samples,
+    /// widened to a span of 1 if every one is the same non-positive number.
+    fn range(&self) -> [f32; 2] {
+        let Samples::F32(values) = self else {
+            return self.bit_depth().range();
+        };
+        let smallest = values.iter().copied().fold(0.0, f32::min);
+        let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        match largest <= smallest {
+            true => [smallest, smallest + 1.0],
+            false => [smallest, largest],
         }
     }
 
@@ -345,6 +388,14 @@ impl Signal for Image {
             nyquist: vec![width as f32 / 2.0, height as f32 / 2.0],
             rms_frequency: rms.to_vec(),
         }
+    }
+
+    fn hold_out(self: Box<Self>, reduction: Reduction) -> Result<HeldOut, SignalError> {
+        let reference = reduce::cut(*self, reduction)?;
+        Ok(HeldOut {
+            reduced: Box::new(reduce::reduce(&reference, reduction)),
+            reference: Box::new(reference),
+        })
     }
 }
 

@@ -12,6 +12,7 @@
 pub mod image;
 
 mod error;
+mod holdout;
 mod source;
 mod spectrum;
 
@@ -21,6 +22,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use error::SignalError;
+pub use holdout::{HeldOut, ReducedBy, Reduction};
 pub use image::{BitDepth, Channels, Image, ImageLayout, Samples};
 
 use source::Source;
@@ -45,6 +47,12 @@ pub trait Signal: Any + Send + Sync {
 
     /// How fast the signal varies along each axis; frequencies of a network are derived from it.
     fn spectrum(&self) -> Spectrum;
+
+    /// The signal reduced, and what it is to be compared with.
+    ///
+    /// # Errors
+    /// [`SignalError::TooSmall`] when an axis has fewer samples than the factor; a kind that cannot be reduced says so.
+    fn hold_out(self: Box<Self>, reduction: Reduction) -> Result<HeldOut, SignalError>;
 }
 
 /// The shape and meaning of a signal without its samples, one variant a kind.

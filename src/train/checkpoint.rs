@@ -98,7 +98,7 @@ pub fn from_bytes(
 }
 
 /// The path of the first field in which two JSON values differ, with both values where they are short.
-fn first_difference(saved: &Value, now: &Value) -> Option<String> {
+pub fn first_difference(saved: &Value, now: &Value) -> Option<String> {
     let within = |key: &str, saved: &Value, now: &Value| {
         first_difference(saved, now).map(|rest| match rest.strip_prefix(' ') {
             Some(rest) => format!("{key} {rest}"),

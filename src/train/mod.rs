@@ -14,7 +14,7 @@ mod schedule;
 mod trainer;
 
 pub use budget::{Budget, StoppedBy};
-pub use checkpoint::{CheckpointError, from_bytes, to_bytes};
+pub use checkpoint::{CheckpointError, first_difference, from_bytes, to_bytes};
 pub use event::{CurvePoint, Event, Flow, Progress};
 pub use optimizer::{OptimizerConfig, OptimizerKind};
 pub use sampler::Sampler;

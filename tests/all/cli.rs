@@ -4,7 +4,7 @@ use image::{ColorType, DynamicImage, GenericImageView};
 use serde_json::{Value, json};
 
 use super::cli_fit::presets;
-use super::program::{Place, TINY, repository};
+use super::program::{Place, repository};
 
 /// A place with a fitted RGB picture in `run`.
 fn fitted() -> Place {
@@ -149,99 +149,6 @@ fn an_existing_picture_is_replaced_only_by_force() {
     assert_eq!(place.bytes("x.png"), b"kept");
     place.run(&format!("{line} --force")).done();
     assert_eq!(place.picture("x.png").dimensions(), (64, 64));
-}
-
-#[test]
-fn a_comparison_has_a_table_a_summary_and_a_folder_for_each_model() {
-    let place = Place::new();
-    let models = presets(&place);
-    let line = format!(
-        "compare icon.png --models {} --params 10k --steps 5 --batch 512 --device cpu --seed 4",
-        models.join(",")
-    );
-    let table = place.run(&line).done().stdout;
-    let rows: Vec<Vec<&str>> = table
-        .lines()
-        .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
-        .collect();
-    assert_eq!(
-        rows[0],
-        ["model", "parameters", "steps", "seconds", "psnr_db", "ssim"]
-    );
-    assert_eq!(rows.len(), models.len() + 2);
-
-    let summary = place.json("out/icon-compare/compare.json");
-    assert_eq!(
-        (&summary["seed"], &summary["input"]["path"]),
-        (&json!(4), &json!("icon.png"))
-    );
-    for ((name, row), entry) in models
-        .iter()
-        .zip(&rows[2..])
-        .zip(summary["models"].as_array().unwrap())
-    {
-        let folder = format!("out/icon-compare/{}", entry["folder"].as_str().unwrap());
-        let report = place.json(&format!("{folder}/report.json"));
-        assert_eq!((row[0], &entry["model"]), (&**name, &json!(name)));
-        assert_eq!(entry["parameters"], report["model"]["parameters"]);
-        assert_eq!(entry["metrics"], report["metrics"]);
-        assert_eq!(
-            (&entry["steps"], &entry["stopped_by"]),
-            (&json!(5), &json!("steps"))
-        );
-        assert_eq!(report["seed"], 4);
-        let parameters = entry["parameters"].as_f64().unwrap();
-        assert!(
-            (parameters / 10_000.0 - 1.0).abs() <= 0.03,
-            "{name}: {parameters}"
-        );
-        assert_eq!(
-            row[4],
-            format!("{:.2}", entry["metrics"]["psnr_db"].as_f64().unwrap())
-        );
-        for file in ["reconstruction.png", "error.png"] {
-            assert_eq!(
-                place.picture(&format!("{folder}/{file}")).dimensions(),
-                (64, 64)
-            );
-        }
-    }
-    // A model alone gives what it gives in a comparison.
-    let line = format!(
-        "fit icon.png --model {} --params 10k --steps 5 --batch 512 --device cpu --seed 4 --out alone",
-        models[0]
-    );
-    place.run(&line).done();
-    assert!(
-        place.bytes("alone/model.safetensors")
-            == place.bytes(&format!("out/icon-compare/{}/model.safetensors", models[0]))
-    );
-
-    let before = place.files("");
-    let again = format!(
-        "compare icon.png --models {},{} {TINY}",
-        models[0], models[1]
-    );
-    place
-        .run(&again)
-        .failed(1, &["already holds results", "--force"]);
-    assert!(place.files("") == before);
-    let ended = place.run(&format!("{again} --force --json -q")).done();
-    assert_eq!(ended.stderr, "");
-    assert_eq!(ended.json(), place.json("out/icon-compare/compare.json"));
-}
-
-#[test]
-fn a_comparison_takes_settings_and_tells_a_missed_target() {
-    let place = Place::new();
-    let line = "compare icon.png --models siren,wire --set model.parameters=3000 --steps 2 --batch 64 --device cpu --json --out small";
-    let summary = place.run(line).done().json();
-    for entry in summary["models"].as_array().unwrap() {
-        let parameters = entry["parameters"].as_f64().unwrap();
-        assert!((parameters / 3000.0 - 1.0).abs() <= 0.03, "{entry}");
-    }
-    let line = format!("compare icon.png --models siren --target-psnr 90 {TINY}");
-    place.run(&line).coded(3);
 }
 
 #[test]

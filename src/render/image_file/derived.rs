@@ -35,13 +35,9 @@ pub fn convert_bit_depth(image: &Image, depth: BitDepth) -> Result<Image, Encode
 }
 
 fn rescale<T: Copy + Into<f64>>(values: &[T], low: f64, scale: f64, depth: BitDepth) -> Samples {
-    let scaled = values.iter().map(|&value| (value.into() - low) * scale);
-    // The conversion of a float to a whole number saturates.
-    match depth {
-        BitDepth::U8 => Samples::U8(scaled.map(|v| v.round() as u8).collect()),
-        BitDepth::U16 => Samples::U16(scaled.map(|v| v.round() as u16).collect()),
-        BitDepth::F32 => Samples::F32(scaled.map(|v| v as f32).collect()),
-    }
+    let mut samples = Samples::with_capacity(depth, values.len());
+    samples.extend(values.iter().map(|&value| (value.into() - low) * scale));
+    samples
 }
 
 /// An 8-bit grey picture of where a reconstruction is wrong: the mean absolute error over the channels of each pixel.

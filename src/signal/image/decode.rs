@@ -58,8 +58,9 @@ pub(super) fn decode(source: Source) -> Result<Image, SignalError> {
             other => return Err(unsupported_colour(&path, format, other.color())),
         };
         if let Samples::F32(values) = &samples {
-            layout.range = float_range(values, &layout, &path)?;
+            check_finite(values, &layout, &path)?;
         }
+        layout.range = samples.range();
         Image::new(layout, samples)
     })
 }
@@ -176,27 +177,19 @@ fn meaning(colour: ColorType) -> Option<(Channels, BitDepth)> {
     })
 }
 
-/// [min(0, smallest), largest], widened to a span of 1 if every sample is the same non-positive number.
-fn float_range(values: &[f32], layout: &ImageLayout, path: &Path) -> Result<[f32; 2], SignalError> {
-    let (mut smallest, mut largest) = (0.0_f32, f32::NEG_INFINITY);
-    for (i, &value) in values.iter().enumerate() {
-        if !value.is_finite() {
-            let (channels, width) = (layout.channels.count(), layout.width as usize);
-            return Err(SignalError::NonFinite {
-                path: path.into(),
-                x: i / channels % width,
-                y: i / channels / width,
-                channel: i % channels,
-                value,
-            });
-        }
-        smallest = smallest.min(value);
-        largest = largest.max(value);
-    }
-    if largest <= smallest {
-        largest = smallest + 1.0;
-    }
-    Ok([smallest, largest])
+/// Whether every sample is a finite number.
+fn check_finite(values: &[f32], layout: &ImageLayout, path: &Path) -> Result<(), SignalError> {
+    let Some(i) = values.iter().position(|value| !value.is_finite()) else {
+        return Ok(());
+    };
+    let (channels, width) = (layout.channels.count(), layout.width as usize);
+    Err(SignalError::NonFinite {
+        path: path.into(),
+        x: i / channels % width,
+        y: i / channels / width,
+        channel: i % channels,
+        value: values[i],
+    })
 }
 
 /// The JPEG decoder fills the missing part of a cut-off file with grey and reports success, so the end marker is looked for here.

@@ -1,0 +1,414 @@
+//! `inr compare`: several models, pictures and seeds, and comparisons that go on.
+
+use serde_json::{Value, json};
+
+use super::cli_fit::presets;
+use super::program::{Ended, Place, TINY};
+
+/// The cells of a Markdown table; the second row is the rule.
+pub fn cells(table: &str) -> Vec<Vec<&str>> {
+    table
+        .lines()
+        .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
+        .collect()
+}
+
+pub fn list(value: &Value) -> &[Value] {
+    value.as_array().unwrap()
+}
+
+/// The table that a comparison prints is the one that it leaves, and so is its JSON.
+fn results(place: &Place, ended: Ended, folder: &str) -> (String, Value) {
+    let table = ended.done().stdout;
+    assert_eq!(table, place.text(&format!("{folder}/compare.md")));
+    (table, place.json(&format!("{folder}/compare.json")))
+}
+
+#[test]
+fn a_comparison_has_a_table_a_summary_and_a_folder_for_each_model() {
+    let place = Place::new();
+    let models = presets(&place);
+    let line = format!(
+        "compare icon.png --models {} --params 10k --steps 5 --batch 512 --device cpu --seed 4",
+        models.join(",")
+    );
+    let (table, summary) = results(&place, place.run(&line), "out/icon-compare");
+    let rows = cells(&table);
+    assert_eq!(
+        rows[0],
+        ["model", "parameters", "steps", "seconds", "psnr_db", "ssim"]
+    );
+    assert_eq!(rows.len(), models.len() + 2);
+
+    assert_eq!(
+        (&summary["seeds"], &summary["holdout"], &summary["means"]),
+        (&json!([4]), &Value::Null, &json!([]))
+    );
+    let [input] = list(&summary["inputs"]) else {
+        panic!("{summary}");
+    };
+    assert_eq!(input["input"]["path"], "icon.png");
+    for ((name, row), entry) in models.iter().zip(&rows[2..]).zip(list(&input["models"])) {
+        let folder = format!("out/icon-compare/{}", entry["folder"].as_str().unwrap());
+        let report = place.json(&format!("{folder}/report.json"));
+        assert_eq!((row[0], &entry["model"]), (&**name, &json!(name)));
+        assert_eq!(entry["parameters"], report["model"]["parameters"]);
+        assert_eq!(entry["metrics"], report["metrics"]);
+        assert_eq!(
+            (&entry["steps"], &entry["stopped_by"], &entry["seed"]),
+            (&json!(5), &json!("steps"), &json!(4))
+        );
+        assert_eq!(report["seed"], 4);
+        let parameters = entry["parameters"].as_f64().unwrap();
+        assert!(
+            (parameters / 10_000.0 - 1.0).abs() <= 0.03,
+            "{name}: {parameters}"
+        );
+        assert_eq!(
+            row[4],
+            format!("{:.2}", entry["metrics"]["psnr_db"].as_f64().unwrap())
+        );
+        for file in ["reconstruction.png", "error.png"] {
+            assert_eq!(
+                place.picture(&format!("{folder}/{file}")).width(),
+                64,
+                "{file}"
+            );
+        }
+    }
+    // A model alone gives what it gives in a comparison.
+    let line = format!(
+        "fit icon.png --model {} --params 10k --steps 5 --batch 512 --device cpu --seed 4 --out alone",
+        models[0]
+    );
+    place.run(&line).done();
+    assert!(
+        place.bytes("alone/model.safetensors")
+            == place.bytes(&format!("out/icon-compare/{}/model.safetensors", models[0]))
+    );
+
+    let before = place.files("");
+    let again = format!(
+        "compare icon.png --models {},{} {TINY}",
+        models[0], models[1]
+    );
+    place
+        .run(&again)
+        .failed(1, &["already holds results", "--force"]);
+    assert!(place.files("") == before);
+    let ended = place.run(&format!("{again} --force --json -q")).done();
+    assert_eq!(ended.stderr, "");
+    assert_eq!(ended.json(), place.json("out/icon-compare/compare.json"));
+}
+
+#[test]
+fn a_comparison_takes_settings_and_tells_a_missed_target() {
+    let place = Place::new();
+    let line = "compare icon.png --models siren,wire --set model.parameters=3000 --steps 2 --batch 64 --device cpu --json --out small";
+    let summary = place.run(line).done().json();
+    for entry in list(&summary["inputs"][0]["models"]) {
+        let parameters = entry["parameters"].as_f64().unwrap();
+        assert!((parameters / 3000.0 - 1.0).abs() <= 0.03, "{entry}");
+    }
+    let line = format!("compare icon.png --models siren --target-psnr 90 {TINY}");
+    place.run(&line).coded(3);
+}
+
+/// The values of `field` over all rows of `model`, of every input and seed.
+fn values(summary: &Value, model: &str, field: impl Fn(&Value) -> f64) -> Vec<f64> {
+    list(&summary["inputs"])
+        .iter()
+        .flat_map(|input| list(&input["models"]))
+        .filter(|row| row["model"] == model)
+        .map(field)
+        .collect()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn close(value: &Value, expected: f64) -> bool {
+    (value.as_f64().unwrap() - expected).abs() <= 1e-9 * expected.abs()
+}
+
+#[test]
+fn several_pictures_have_a_folder_each_and_means_over_them() {
+    let place = Place::new();
+    let line = format!("compare icon.png gradient16.png leaf.png --models siren,wire {TINY}");
+    let (table, summary) = results(&place, place.run(&line), "out/compare");
+    let rows = cells(&table);
+    assert_eq!(rows[0][..2], ["input", "model"]);
+    let labels: Vec<[&str; 2]> = rows[2..].iter().map(|row| [row[0], row[1]]).collect();
+    let expected = ["icon", "gradient16", "leaf", "mean"]
+        .map(|input| [[input, "siren"], [input, "wire"]])
+        .concat();
+    assert_eq!(labels, expected);
+
+    for (index, name) in ["icon", "gradient16", "leaf"].iter().enumerate() {
+        for entry in list(&summary["inputs"][index]["models"]) {
+            let folder = format!("{name}/{}", entry["model"].as_str().unwrap());
+            assert_eq!(entry["folder"], folder);
+            let report = place.json(&format!("out/compare/{folder}/report.json"));
+            assert_eq!(entry["metrics"], report["metrics"]);
+            assert_eq!(report["input"]["path"], format!("{name}.png"));
+        }
+    }
+    for (means, model) in list(&summary["means"]).iter().zip(["siren", "wire"]) {
+        assert_eq!(
+            (&means["model"], &means["inputs"], &means["steps"]),
+            (&json!(model), &json!(3), &json!(20))
+        );
+        // The pictures differ in channels, and so do the networks in their last layer.
+        assert_eq!(means["parameters"], Value::Null);
+        assert_eq!(means["standard_deviation"], Value::Null);
+        for metric in ["psnr_db", "ssim"] {
+            let of = values(&summary, model, |row| {
+                row["metrics"][metric].as_f64().unwrap()
+            });
+            assert_eq!(of.len(), 3);
+            assert!(close(&means["metrics"][metric], mean(&of)), "{means}");
+        }
+        let of = values(&summary, model, |row| row["seconds"].as_f64().unwrap());
+        assert!(close(&means["seconds"], mean(&of)), "{means}");
+        let row = rows.iter().find(|row| row[..2] == ["mean", model]).unwrap();
+        let psnr = means["metrics"]["psnr_db"].as_f64().unwrap();
+        assert_eq!((row[2], row[5]), ("-", &*format!("{psnr:.2}")));
+    }
+    // What a picture gives does not depend on the others.
+    place.fit("leaf.png --model wire --out alone");
+    assert!(
+        place.bytes("alone/model.safetensors")
+            == place.bytes("out/compare/leaf/wire/model.safetensors")
+    );
+}
+
+#[test]
+fn several_seeds_have_a_folder_each_and_a_deviation() {
+    let place = Place::new();
+    let line = format!("compare icon.png leaf.png --models siren,wire --seeds 3,0,7 {TINY}");
+    let (table, summary) = results(&place, place.run(&line), "out/compare");
+    assert_eq!(summary["seeds"], json!([3, 0, 7]));
+    let rows = cells(&table);
+    assert_eq!(rows[0][..3], ["input", "model", "seed"]);
+    assert_eq!(rows[0][6..], ["psnr_db", "psnr_db sd", "ssim"]);
+    assert_eq!(rows.len(), 2 + 2 * 2 * 3 + 2);
+    for (means, model) in list(&summary["means"]).iter().zip(["siren", "wire"]) {
+        let of = values(&summary, model, |row| {
+            row["metrics"]["psnr_db"].as_f64().unwrap()
+        });
+        // Six rows: three seeds of the first picture, and of the second.
+        let of_seeds: Vec<f64> = (0..3).map(|seed| (of[seed] + of[seed + 3]) / 2.0).collect();
+        let centre = mean(&of_seeds);
+        let squares: f64 = of_seeds.iter().map(|value| (value - centre).powi(2)).sum();
+        let deviation = (squares / 2.0).sqrt();
+        assert!(close(&means["metrics"]["psnr_db"], centre), "{means}");
+        assert!(deviation > 0.0);
+        let told = &means["standard_deviation"]["psnr_db"];
+        assert!((told.as_f64().unwrap() - deviation).abs() < 1e-9, "{means}");
+        let row = rows.iter().find(|row| row[..2] == ["mean", model]).unwrap();
+        assert_eq!((row[2], row[7]), ("-", &*format!("{deviation:.3}")));
+    }
+    let report = place.json("out/compare/leaf/wire-seed7/report.json");
+    assert_eq!(report["seed"], 7);
+    place.fit("leaf.png --model wire --seed 7 --out alone");
+    assert!(
+        place.bytes("alone/model.safetensors")
+            == place.bytes("out/compare/leaf/wire-seed7/model.safetensors")
+    );
+    // One picture, and a single seed, which needs no folder of its own.
+    let line = format!("compare icon.png --models siren --seeds 5 {TINY}");
+    let (table, summary) = results(&place, place.run(&line), "out/icon-compare");
+    assert_eq!(cells(&table)[0][0], "model");
+    assert_eq!(
+        (&summary["seeds"], &summary["means"]),
+        (&json!([5]), &json!([]))
+    );
+    assert_eq!(place.json("out/icon-compare/siren/report.json")["seed"], 5);
+}
+
+#[test]
+fn a_resumed_comparison_reads_back_what_is_finished_and_does_the_rest() {
+    let place = Place::new();
+    let line = format!("compare icon.png leaf.png --models siren,wire {TINY}");
+    let (table, summary) = results(&place, place.run(&line), "out/compare");
+    let before = place.files("out/compare");
+    let resumed = place.run(&format!("{line} --resume")).done();
+    assert_eq!(resumed.stdout, table);
+    assert_eq!(
+        resumed.stderr.matches("read back").count(),
+        4,
+        "{resumed:?}"
+    );
+    assert!(place.files("out/compare") == before);
+
+    // One run is missing, and one was ended before it was measured.
+    std::fs::remove_dir_all(place.path("out/compare/icon/wire")).unwrap();
+    for file in ["report.json", "model.safetensors"] {
+        std::fs::remove_file(place.path("out/compare/leaf/siren").join(file)).unwrap();
+    }
+    let resumed = place.run(&format!("{line} --resume")).done();
+    assert_eq!(
+        resumed.stderr.matches("read back").count(),
+        2,
+        "{resumed:?}"
+    );
+    assert!(
+        resumed.stderr.contains("resuming at step 20"),
+        "{resumed:?}"
+    );
+    let after = place.files("out/compare");
+    for (path, bytes) in &before {
+        if path.ends_with("model.safetensors") || path.ends_with("reconstruction.png") {
+            assert!(&after[path] == bytes, "{}", path.display());
+        }
+    }
+    let again = place.json("out/compare/compare.json");
+    let metrics = |summary: &Value| {
+        let rows = list(&summary["inputs"]).iter();
+        let rows = rows.flat_map(|input| list(&input["models"]).to_vec());
+        rows.map(|row| row["metrics"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(metrics(&again), metrics(&summary));
+
+    // More models and pictures join those that are there.
+    let more = line
+        .replace("siren,wire", "siren,wire,hash-grid")
+        .replace("leaf.png", "leaf.png gradient16.png");
+    let resumed = place.run(&format!("{more} --resume")).done();
+    assert_eq!(
+        resumed.stderr.matches("read back").count(),
+        4,
+        "{resumed:?}"
+    );
+    assert_eq!(resumed.stdout.lines().count(), 2 + 9 + 3);
+}
+
+#[test]
+fn a_comparison_is_resumed_only_with_what_it_began_with() {
+    let place = Place::new();
+    let line = format!("compare icon.png --models siren --out there {TINY}");
+    let empty = place.run(&format!("{line} --resume"));
+    empty.failed(2, &["nothing to resume in there", "--out"]);
+    assert!(!place.path("there").exists());
+    place.run(&line).done();
+    place.fit("icon.png --model siren --out fitted");
+    let before = place.files("");
+    let refused = |line: &str, words: &[&str]| {
+        place.run(&format!("{line} --resume")).failed(2, words);
+        assert!(place.files("") == before, "{line}");
+    };
+    refused(
+        &line.replace("--steps 20", "--steps 30"),
+        &[
+            "there/siren holds another run",
+            "training.steps was 20 and is now 30",
+            "--force",
+        ],
+    );
+    refused(
+        &format!("{line} --seed 1"),
+        &["training.seed was 0 and is now 1"],
+    );
+    refused(
+        &format!("{line} --holdout 2"),
+        &["it is of icon.png, not of there/reduced.png"],
+    );
+    std::fs::copy(place.path("leaf.png"), place.path("icon.png")).unwrap();
+    let changed = place.run(&format!("{line} --resume"));
+    changed.failed(2, &["icon.png was another then"]);
+    place
+        .run(&format!("{line} --resume --force"))
+        .refused(2, &["--resume", "--force"]);
+}
+
+/// Ctrl-C during the second fit.
+#[cfg(unix)]
+#[test]
+fn a_comparison_that_is_cut_short_keeps_what_it_found() {
+    let place = Place::new();
+    let budget = "--models siren,wire --params 1k --steps 3000 --batch 256 --device cpu --out cut";
+    let line = format!("compare icon.png leaf.png {budget}");
+    let child = place.command(&line).spawn().unwrap();
+    while !place.path("cut/icon/wire/metrics.jsonl").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let ended = place
+        .judge(&line, child.wait_with_output().unwrap())
+        .coded(130);
+    assert!(ended.stderr.contains("--resume"), "{ended:?}");
+    let summary = place.json("cut/compare.json");
+    let rows = list(&summary["inputs"][0]["models"]);
+    assert_eq!(rows[0]["stopped_by"], "steps");
+    assert_eq!(rows[1]["stopped_by"], "interrupt");
+    assert_eq!(summary["inputs"][1]["models"], json!([]));
+    // Of one finished picture a mean says nothing, and its second model is not finished.
+    assert_eq!(summary["means"], json!([]));
+    // Nothing is left of what was not begun.
+    assert_eq!(place.names("cut"), ["compare.json", "compare.md", "icon"]);
+
+    let resumed = place.run(&format!("{line} --resume")).done();
+    assert_eq!(
+        resumed.stderr.matches("read back").count(),
+        1,
+        "{resumed:?}"
+    );
+    let steps = rows[1]["steps"].as_u64().unwrap();
+    let word = format!("resuming at step {steps}");
+    assert!(resumed.stderr.contains(&word), "{resumed:?}");
+    place.run(&line.replace("cut", "whole")).done();
+    for run in ["icon/siren", "icon/wire", "leaf/siren", "leaf/wire"] {
+        let [cut, whole] = ["cut", "whole"].map(|out| format!("{out}/{run}/model.safetensors"));
+        assert!(place.bytes(&cut) == place.bytes(&whole), "{run}");
+    }
+}
+
+#[test]
+fn a_comparison_that_cannot_be_is_refused_before_the_first_fit() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("other")).unwrap();
+    std::fs::copy(place.path("leaf.png"), place.path("other/icon.png")).unwrap();
+    place.write("cut.png", &place.bytes("icon.png")[..300]);
+    let before = place.files("");
+    let refused = |line: &str, code: i32, words: &[&str]| {
+        place
+            .run(&format!("compare {line} {TINY}"))
+            .refused(code, words);
+        assert!(place.files("") == before, "{line}");
+    };
+    refused(
+        "icon.png other/icon.png --models siren",
+        2,
+        &["icon.png and other/icon.png", "rename"],
+    );
+    refused(
+        "icon.png cut.png --models siren",
+        1,
+        &["cut.png is cut off"],
+    );
+    refused(
+        "icon.png missing.png --models siren",
+        1,
+        &["missing.png does not exist"],
+    );
+    refused(
+        "icon.png leaf.png --models siren,wier",
+        2,
+        &["did you mean \"wire\"?"],
+    );
+    refused(
+        "icon.png --models siren --seeds 1,2,1",
+        2,
+        &["--seeds names 1 twice"],
+    );
+    refused("icon.png --models siren --seeds 1,x", 2, &["--seeds", "x"]);
+    refused(
+        "icon.png --models siren --seeds 1 --seed 1",
+        2,
+        &["--seeds", "--seed"],
+    );
+}
