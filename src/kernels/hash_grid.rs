@@ -217,10 +217,7 @@ fn forward_body<const FMA: bool, const D: usize, const C: usize, const F: usize>
     let mut cells = Cells::<D, C>::new();
     for (index, level) in grid.levels().iter().enumerate() {
         let table = level.part(table.as_chunks::<F>().0);
-        for (x, y) in x
-            .chunks(ROWS * D)
-            .zip(y.chunks_mut(ROWS * grid.count * F))
-        {
+        for (x, y) in x.chunks(ROWS * D).zip(y.chunks_mut(ROWS * grid.count * F)) {
             cells.find(level, &cells::columns(x.as_chunks().0));
             let y = y.as_chunks_mut::<F>().0[index..].iter_mut();
             for (row, y) in y.step_by(grid.count).enumerate() {

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::grid::Lookup;
-use super::{Part, Profile};
 use super::plan::{Plan, Weights};
+use super::{Part, Profile};
 use crate::kernels::Buffer;
 use crate::model::{TileBackward, TileForward};
 
@@ -190,7 +190,8 @@ impl Workspace {
                 tape: &mut self.tapes[index][..rows * layer.tape],
                 grad_output: &mut grad_output[..rows * layer.d_out],
                 gradients: &mut part.gradients[layer.tensors.clone()],
-                record: &mut part.records[index][place.start * layer.record..][..rows * layer.record],
+                record: &mut part.records[index][place.start * layer.record..]
+                    [..rows * layer.record],
                 grad_input: (index > 0).then(|| &mut grad_input[..rows * layer.d_in]),
                 scratch: &mut self.scratch[..rows * layer.scratch],
             },

@@ -71,7 +71,11 @@ impl<const D: usize, const C: usize> Cells<D, C> {
         let mut product = if corner >> axis & 1 == 1 { 1.0 } else { -1.0 };
         for other in (0..D).filter(|other| *other != axis) {
             let upper = self.uppers[other][row];
-            product *= if corner >> other & 1 == 1 { upper } else { 1.0 - upper };
+            product *= if corner >> other & 1 == 1 {
+                upper
+            } else {
+                1.0 - upper
+            };
         }
         product
     }
