@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use rayon::prelude::*;
-
 use super::budget::{Budget, StoppedBy};
 use super::event::{CurvePoint, Event, Flow, Progress};
 use super::guard::Guard;
@@ -20,8 +18,6 @@ const CURVE_POINTS: f64 = 50.0;
 const SECONDS_BETWEEN_CHECKPOINTS: f64 = 30.0;
 /// Steps between the states that a diverged run can go back to.
 const STEPS_BETWEEN_SNAPSHOTS: u64 = 100;
-/// Samples that one thread gathers at a time.
-const GATHERED: usize = 1024;
 /// A run that diverged this often will not recover.
 const MOST_RESTORATIONS: u32 = 12;
 
@@ -147,7 +143,8 @@ impl Run<'_> {
                 return Ok(reason);
             }
             sampler.batch(state.step, &mut indices);
-            self.gather(&indices, &mut batch);
+            self.signal
+                .gather(&indices, &mut batch.coordinates, &mut batch.targets);
             let measured = engine.loss_and_gradients(
                 self.network,
                 &state.parameters,
@@ -205,18 +202,6 @@ impl Run<'_> {
                 return Ok(StoppedBy::Target);
             }
         }
-    }
-
-    /// Fills the batch with the samples of `indices`.
-    fn gather(&self, indices: &[u32], batch: &mut Batch) {
-        let (d_in, d_out) = (self.network.d_in(), self.network.d_out());
-        indices
-            .par_chunks(GATHERED)
-            .zip(batch.coordinates.par_chunks_mut(GATHERED * d_in))
-            .zip(batch.targets.par_chunks_mut(GATHERED * d_out))
-            .for_each(|((indices, coordinates), targets)| {
-                self.signal.gather(indices, coordinates, targets);
-            });
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! A batch is cut into parts, a part into tiles. Every part adds up its own gradients, tile by tile, and the gradients of the parts
 //! are summed in order. A table of which a row needs few numbers only has one gradient for all parts, see [`crate::model::Scattered`].
-//! Parts and tiles follow from the batch, the layers and the cache alone, so that the same bits come out whatever
-//! the number of threads is. After the first steps no memory is taken. The plain twin is [`super::BurnEngine`] on the same layers.
+//! Parts and tiles follow from the batch, the layers and the cache alone, so that the same bits come out whatever the number of
+//! threads is. After the first steps no memory is taken but for lists of tiles. The plain twin is [`super::BurnEngine`] on the same
+//! layers.
 
 mod grid;
 mod part;
@@ -27,7 +28,7 @@ use workspace::{Input, Workspace};
 /// Fewest rows of a part: enough that adding its gradients up is little beside computing them, few enough for many threads.
 const ROWS_OF_A_PART: usize = 1024;
 
-/// Most parts of a batch, each of which holds a copy of all gradients.
+/// Most parts of a batch, each of which holds a copy of all gradients but those of tables.
 const MOST_PARTS: usize = 64;
 
 /// Runs the tile form of every layer on all cores.
