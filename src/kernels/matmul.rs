@@ -3,15 +3,18 @@
 //! A block of rows by columns of the result stays in registers while the whole inner dimension runs past it (the micro-kernel of
 //! Goto and van de Geijn 2008). Their blocking for the outer caches is left out, for a tile is made to fit the second level. The left
 //! matrix is read where it lies; the right one also, when its rows are contiguous, else from a packed copy ([`pack`]), which
-//! is made once for all tiles. Nothing is allocated.
+//! is made once for all tiles. Products with few columns are of another form, [`super::matmul_narrow`]. Nothing is allocated.
 
 use super::matrix::check_extent;
 pub use super::matrix::{MatrixMut, MatrixRef, Right, Start};
 use super::vector::Vector;
-use super::{LANES, dispatch_vector};
+use super::{LANES, dispatch_vector, matmul_narrow as narrow};
 
 /// How many elements [`pack`] writes for a `[k, n]` matrix.
 pub fn packed_len(k: usize, n: usize) -> usize {
+    if narrow::suits(k, n) {
+        return narrow::packed_len(k, n);
+    }
     k * n.next_multiple_of(LANES)
 }
 
@@ -24,6 +27,9 @@ pub fn packed_len(k: usize, n: usize) -> usize {
 pub fn pack(k: usize, n: usize, b: MatrixRef, packed: &mut [f32]) {
     check_extent("b", k, n, b.row_stride, b.column_stride, b.data.len());
     assert_eq!(packed.len(), packed_len(k, n), "pack: the length of packed");
+    if narrow::suits(k, n) {
+        return narrow::pack(k, b, packed);
+    }
     let mut rest = packed;
     for (first, width) in panels(n, panel_width()) {
         let padded = width.next_multiple_of(LANES);
@@ -85,6 +91,15 @@ pub fn matmul([m, k, n]: [usize; 3], a: MatrixRef, b: Right, c: MatrixMut, start
     check_extent("c", m, n, c.row_stride, 1, c.data.len() - twin);
     if let Start::Bias(bias) = start {
         assert_eq!(bias.len(), n, "matmul: the length of the bias");
+    }
+    match b {
+        Right::Packed(packed) if narrow::suits(k, n) => {
+            return narrow::packed([m, k, n], a, packed, c, start);
+        }
+        Right::Rows(data, row_stride) if narrow::suits(m, n) && a.row_stride == 1 => {
+            return narrow::by_columns_of_a([m, k, n], a, (data, row_stride), c, start);
+        }
+        _ => {}
     }
     dispatch_vector!(product(m: usize, k: usize, n: usize, a: MatrixRef, b: Right, c: MatrixMut, start: Start));
 }
@@ -280,7 +295,7 @@ impl Panel<'_> {
 
 /// The vector at the start of `x`, of as many numbers as there are.
 #[inline(always)]
-fn load<V: Vector>(x: &[f32]) -> V {
+pub(super) fn load<V: Vector>(x: &[f32]) -> V {
     match x.first_chunk() {
         Some(whole) => V::load(whole),
         None => V::load_some(x),
@@ -292,7 +307,7 @@ mod tests {
     use super::super::{for_every_instruction_set, scattered};
     use super::*;
 
-    const SHAPES: [[usize; 3]; 9] = [
+    const SHAPES: [[usize; 3]; 14] = [
         [1, 1, 1],
         [3, 5, 2],
         [17, 2, 33],
@@ -302,6 +317,12 @@ mod tests {
         [8, 16, 48],
         [15, 3, 181],
         [7, 40, 16],
+        // Few columns.
+        [16, 32, 1],
+        [35, 45, 2],
+        [70, 19, 3],
+        [18, 130, 4],
+        [1, 16, 3],
     ];
 
     /// The row-major product in f64 of a matrix, or of its transpose, and another.

@@ -20,6 +20,7 @@ pub mod gabor;
 pub mod gated;
 pub mod hash_grid;
 pub mod matmul;
+mod matmul_narrow;
 mod matrix;
 pub mod normalize;
 pub mod optimizer;

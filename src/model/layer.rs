@@ -77,8 +77,10 @@ pub struct TileBackward<'a> {
     pub tape: &'a mut [f32],
     /// The gradient of the output `[rows, d_out]`; may be overwritten.
     pub grad_output: &'a mut [f32],
-    /// The gradients of the tensors, to be added to.
+    /// The gradients of the tensors, to be added to; empty for a layer that is [`Scattered`].
     pub gradients: &'a mut [Buffer],
+    /// `[rows · record]`, to be written by a layer that is [`Scattered`], empty for the others.
+    pub record: &'a mut [f32],
     /// The gradient of the input `[rows, d_in]`, to be written; none for the first layer.
     pub grad_input: Option<&'a mut [f32]>,
     /// `[rows · scratch]` of any content.
@@ -155,6 +157,28 @@ pub trait Layer: Debug + Send + Sync {
 
     /// Tile form, backward.
     fn backward_tile(&self, d_in: usize, tile: TileBackward);
+
+    /// The rest of the tile form, for a layer whose gradient is summed after the last tile.
+    fn scattered(&self) -> Option<&dyn Scattered> {
+        None
+    }
+}
+
+/// A layer with one tensor, a table, of which a row needs few numbers only.
+///
+/// Copies of the table's gradient, one for each part of a batch, would take longer to clear and to add up than the gradient itself. So
+/// [`Layer::backward_tile`] keeps a record of every tile instead, and when all are there, [`Scattered::add`] makes the gradient of
+/// them, piece by piece. A piece is the work of one thread, which goes through the rows of the batch in their order: no sum depends on the
+/// number of threads.
+pub trait Scattered: Send + Sync {
+    /// Numbers of a row's record, at least 1, for `d_in` inputs.
+    fn record(&self, d_in: usize) -> usize;
+
+    /// The lengths of the pieces that the gradient of the tensor is cut into.
+    fn pieces(&self, d_in: usize) -> Vec<usize>;
+
+    /// Adds to a piece of the gradient what follows from `records`, one for each tile of a batch, in their order.
+    fn add(&self, d_in: usize, piece: usize, records: &[&[f32]], gradient: &mut [f32]);
 }
 
 /// A registered layer kind.

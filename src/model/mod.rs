@@ -14,7 +14,8 @@ mod parameters;
 mod sizing;
 
 pub use layer::{
-    Hints, LAYER_KINDS, Layer, LayerConfig, LayerKind, Size, TileBackward, TileForward, TileMemory,
+    Hints, LAYER_KINDS, Layer, LayerConfig, LayerKind, Scattered, Size, TileBackward, TileForward,
+    TileMemory,
 };
 pub use network::{LayerSummary, Network, NetworkError};
 pub use parameters::{Parameter, ParameterSpec, Parameters};

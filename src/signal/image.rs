@@ -5,6 +5,7 @@ mod reduce;
 
 use std::path::Path;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::source::Source;
@@ -340,16 +341,28 @@ impl Image {
         }
     }
 
-    fn gather_from<T: Copy + Into<f64>>(&self, values: &[T], indices: &[u32], targets: &mut [f32]) {
+    fn gather_from<T: Copy + Into<f64> + Sync>(
+        &self,
+        values: &[T],
+        indices: &[u32],
+        targets: &mut [f32],
+    ) {
         let channels = self.layout.channels.count();
-        for (&index, target) in indices.iter().zip(targets.chunks_exact_mut(channels)) {
-            let pixel = &values[index as usize * channels..][..channels];
-            for (out, &value) in target.iter_mut().zip(pixel) {
-                *out = self.layout.to_unit(value.into());
-            }
-        }
+        let rows = indices.par_chunks(ROWS_AT_ONCE);
+        rows.zip(targets.par_chunks_mut(ROWS_AT_ONCE * channels))
+            .for_each(|(indices, targets)| {
+                for (&index, target) in indices.iter().zip(targets.chunks_exact_mut(channels)) {
+                    let pixel = &values[index as usize * channels..][..channels];
+                    for (out, &value) in target.iter_mut().zip(pixel) {
+                        *out = self.layout.to_unit(value.into());
+                    }
+                }
+            });
     }
 }
+
+/// Rows of a batch that one thread gathers at a time.
+const ROWS_AT_ONCE: usize = 512;
 
 impl Signal for Image {
     fn layout(&self) -> Layout {
@@ -364,11 +377,15 @@ impl Signal for Image {
         let (width, height) = (self.layout.width as usize, self.layout.height as usize);
         assert_eq!(coordinates.len(), indices.len() * 2);
         assert_eq!(targets.len(), indices.len() * self.layout.channels.count());
-        for (&index, coordinate) in indices.iter().zip(coordinates.chunks_exact_mut(2)) {
-            let index = index as usize;
-            coordinate[0] = cell_centre(index % width, width);
-            coordinate[1] = cell_centre(index / width, height);
-        }
+        let rows = indices.par_chunks(ROWS_AT_ONCE);
+        rows.zip(coordinates.par_chunks_mut(ROWS_AT_ONCE * 2))
+            .for_each(|(indices, coordinates)| {
+                for (&index, coordinate) in indices.iter().zip(coordinates.chunks_exact_mut(2)) {
+                    let index = index as usize;
+                    coordinate[0] = cell_centre(index % width, width);
+                    coordinate[1] = cell_centre(index / width, height);
+                }
+            });
         match &self.samples {
             Samples::U8(values) => self.gather_from(values, indices, targets),
             Samples::U16(values) => self.gather_from(values, indices, targets),

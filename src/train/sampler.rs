@@ -1,5 +1,10 @@
 //! Which samples a batch holds.
 
+use rayon::prelude::*;
+
+/// Samples that one thread draws at a time.
+const AT_ONCE: usize = 512;
+
 /// Draws batches without replacement: every epoch visits each sample once, in an order of its own that follows from the seed.
 ///
 /// The order is a keyed permutation (a four-round Feistel network, cut to the number of samples by cycle walking, Black and
@@ -24,22 +29,28 @@ impl Sampler {
     /// Replaces `indices` by the samples of step number `step`, from 0.
     pub fn batch(&self, step: u64, indices: &mut Vec<u32>) {
         let first = step * self.batch_size as u64;
-        let mut permutation = self.permutation(first / self.samples);
-        indices.clear();
-        indices.extend((first..first + self.batch_size as u64).map(|position| {
+        indices.resize(self.batch_size, 0);
+        indices
+            .par_chunks_mut(AT_ONCE)
+            .enumerate()
+            .for_each(|(piece, indices)| self.draw(first + (piece * AT_ONCE) as u64, indices));
+    }
+
+    /// The samples at `position` of all epochs one after the other, and at those that follow; at most [`AT_ONCE`].
+    fn draw(&self, mut position: u64, mut indices: &mut [u32]) {
+        while !indices.is_empty() {
             let (epoch, place) = (position / self.samples, position % self.samples);
-            if epoch != permutation.epoch {
-                permutation = self.permutation(epoch);
-            }
-            permutation.apply(place) as u32
-        }));
+            let rest = (self.samples - place).min(indices.len() as u64);
+            let (of_epoch, behind) = indices.split_at_mut(rest as usize);
+            self.permutation(epoch).apply(place, of_epoch);
+            (position, indices) = (position + rest, behind);
+        }
     }
 
     fn permutation(&self, epoch: u64) -> Permutation {
         let bits = u64::BITS - (self.samples - 1).leading_zeros();
         let mut key = mix(self.seed ^ mix(epoch));
         Permutation {
-            epoch,
             samples: self.samples,
             half: bits.div_ceil(2).max(1),
             keys: std::array::from_fn(|_| {
@@ -51,26 +62,41 @@ impl Sampler {
 }
 
 struct Permutation {
-    epoch: u64,
     samples: u64,
     half: u32,
     keys: [u64; 4],
 }
 
 impl Permutation {
-    fn apply(&self, place: u64) -> u64 {
-        let mask = (1_u64 << self.half) - 1;
-        let mut value = place;
-        loop {
-            let (mut left, mut right) = (value >> self.half, value & mask);
-            for key in self.keys {
-                (left, right) = (right, left ^ (mix(right ^ key) & mask));
-            }
-            value = left << self.half | right;
-            if value < self.samples {
-                return value;
-            }
+    /// The samples at `place` and at the places that follow; at most [`AT_ONCE`].
+    ///
+    /// All of them walk at once, for one waits long for the products of its own rounds.
+    fn apply(&self, place: u64, indices: &mut [u32]) {
+        let (mut values, mut owners) = ([0_u64; AT_ONCE], [0_u32; AT_ONCE]);
+        let mut walking = indices.len();
+        for (i, (value, owner)) in values.iter_mut().zip(&mut owners).take(walking).enumerate() {
+            (*value, *owner) = (place + i as u64, i as u32);
         }
+        while walking > 0 {
+            let mut left = 0;
+            for i in 0..walking {
+                let (value, owner) = (self.rounds(values[i]), owners[i]);
+                indices[owner as usize] = value as u32;
+                // Those that are not at a sample yet go on, without a branch that nobody could foresee.
+                (values[left], owners[left]) = (value, owner);
+                left += usize::from(value >= self.samples);
+            }
+            walking = left;
+        }
+    }
+
+    fn rounds(&self, value: u64) -> u64 {
+        let mask = (1_u64 << self.half) - 1;
+        let (mut left, mut right) = (value >> self.half, value & mask);
+        for key in self.keys {
+            (left, right) = (right, left ^ (mix(right ^ key) & mask));
+        }
+        left << self.half | right
     }
 }
 
@@ -122,6 +148,28 @@ mod tests {
                 expected.extend(&one);
             }
             assert_eq!(four, expected);
+        }
+    }
+
+    /// The plain twin: one place after the other.
+    #[test]
+    fn samples_walk_alone_as_they_walk_together() {
+        for (samples, batch_size) in [(1, 5), (700, 1500), (100_000, 3000), (1 << 20, 1025)] {
+            let sampler = Sampler::new(5, samples, batch_size);
+            let mut indices = Vec::new();
+            for step in [0, 1, 40] {
+                sampler.batch(step, &mut indices);
+                let first = step * batch_size as u64;
+                for (position, index) in (first..).zip(&indices) {
+                    let permutation = sampler.permutation(position / samples as u64);
+                    let mut value = permutation.rounds(position % samples as u64);
+                    while value >= samples as u64 {
+                        value = permutation.rounds(value);
+                    }
+                    assert_eq!(u64::from(*index), value);
+                }
+                assert_eq!(indices.len(), batch_size);
+            }
         }
     }
 

@@ -2,11 +2,11 @@
 
 use inr::engine::{Engine, TiledEngine};
 use inr::model::{Hints, LayerConfig, Network, size_to_budget};
-use inr::train::OptimizerKind;
 use inr::train::optimizer::Optimizer;
+use inr::train::{OptimizerKind, Training};
 use serde_json::json;
 
-use super::training::{network, training};
+use super::training::{network, result_of, training};
 
 fn layers(hash_grid: serde_json::Value) -> Vec<LayerConfig> {
     let list = json!([hash_grid, {"kind": "relu", "width": 64}, {"kind": "linear"}]);
@@ -105,4 +105,32 @@ fn tables_are_left_to_adam() {
     assert!(has("adam.m.layers.1.table"));
     assert!(!has("muon.momentum.layers.1.table"));
     assert!(has("muon.momentum.layers.2.weight"));
+}
+
+/// Tables as the first layer and as a later one; batches of several parts of several tiles.
+#[test]
+fn gradients_of_tables_do_not_depend_on_the_number_of_threads() {
+    let grid = json!({"kind": "hash-grid", "levels": 5, "table_size": 700, "finest": 60});
+    let linear = json!({"kind": "linear", "width": 2});
+    let end = [
+        json!({"kind": "relu", "width": 7}),
+        json!({"kind": "linear"}),
+    ];
+    for start in [vec![grid.clone()], vec![linear, grid]] {
+        let layers = [&start[..], &end[..]].concat();
+        let network = network(layers.into(), 2, 3);
+        let training = Training {
+            batch_size: 5000,
+            ..training(OptimizerKind::Adam, 5)
+        };
+        let expected = result_of(&training, &network);
+        for threads in [1, 2, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            let found = pool
+                .build()
+                .unwrap()
+                .install(|| result_of(&training, &network));
+            assert_eq!(found, expected, "{threads} threads");
+        }
+    }
 }

@@ -187,6 +187,11 @@ fn counts_and_initial_values_follow_their_formulas() {
         let found: usize = specs.iter().map(|s| s.count()).sum();
         assert_eq!(found, count, "{name}");
         assert_eq!(layer.multiply_adds(d_in), multiply_adds, "{name}");
+        if let Some(scattered) = layer.scattered() {
+            assert_eq!(specs.len(), 1, "{name}: the table alone");
+            let pieces = scattered.pieces(d_in);
+            assert_eq!(pieces.iter().sum::<usize>(), count, "{name}");
+        }
         let values = layer.initialize(d_in, &mut StdRng::seed_from_u64(5));
         assert_eq!(
             (values.len(), specs.len()),

@@ -84,7 +84,7 @@ pub fn train(
 }
 
 /// Trains the mixed network from its start; the times are taken out of the result.
-fn result_of(training: &Training, network: &Network) -> State {
+pub fn result_of(training: &Training, network: &Network) -> State {
     let mut state = State::new(training, network.initialize(training.seed));
     let mut engine = TiledEngine::default();
     let stopped = train(training, network, &mut engine, &mut state, &mut |_| {

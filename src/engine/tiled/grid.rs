@@ -175,11 +175,11 @@ impl Grid {
             .zip(self.gradient[..length].par_chunks(rows * d_out))
             .for_each(|((part, points), gradient)| {
                 let mut workspace = workspace(workspaces);
-                let sums = &mut lock(part).gradients;
+                let mut part = lock(part);
                 let tiles = points.chunks(plan.rows * d_in);
                 for (points, gradient) in tiles.zip(gradient.chunks(plan.rows * d_out)) {
                     workspace.first_layer(plan, weights, points, true);
-                    workspace.first_layer_backward(plan, weights, points, gradient, sums);
+                    workspace.first_layer_backward(plan, weights, points, gradient, &mut part);
                 }
             });
     }

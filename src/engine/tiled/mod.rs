@@ -1,10 +1,13 @@
 //! The CPU engine: forward, loss and backward of a tile of rows in one go, while its activations stay in the cache.
 //!
 //! A batch is cut into parts, a part into tiles. Every part adds up its own gradients, tile by tile, and the gradients of the parts
-//! are summed in order. Parts and tiles follow from the batch, the layers and the cache alone, so that the same bits come out whatever
-//! the number of threads is. After the first steps no memory is taken. The plain twin is [`super::BurnEngine`] on the same layers.
+//! are summed in order. A table of which a row needs few numbers only has one gradient for all parts, see [`crate::model::Scattered`].
+//! Parts and tiles follow from the batch, the layers and the cache alone, so that the same bits come out whatever the number of
+//! threads is. After the first steps no memory is taken but for lists of tiles. The plain twin is [`super::BurnEngine`] on the same
+//! layers.
 
 mod grid;
+mod part;
 mod plan;
 mod workspace;
 
@@ -15,16 +18,17 @@ use rayon::prelude::*;
 
 use super::{Batch, Engine, EngineError, Loss, Measured, Profile};
 use crate::kernels::Buffer;
-use crate::kernels::elementwise::{axpy, l1, mse};
+use crate::kernels::elementwise::{l1, mse};
 use crate::model::{Network, Parameters};
 use grid::Grid;
+use part::Part;
 use plan::{Plan, Weights};
 use workspace::{Input, Workspace};
 
 /// Fewest rows of a part: enough that adding its gradients up is little beside computing them, few enough for many threads.
 const ROWS_OF_A_PART: usize = 1024;
 
-/// Most parts of a batch, each of which holds a copy of all gradients.
+/// Most parts of a batch, each of which holds a copy of all gradients but those of tables.
 const MOST_PARTS: usize = 64;
 
 /// Runs the tile form of every layer on all cores.
@@ -44,40 +48,6 @@ pub struct TiledEngine {
     adding_up: Duration,
 }
 
-/// What one part of a batch adds up.
-#[derive(Debug)]
-struct Part {
-    /// One for each parameter tensor.
-    gradients: Vec<Buffer>,
-    /// The gradient of the first layer's table, if there is one.
-    table_gradient: Buffer,
-    loss: f64,
-    squared_error: f64,
-}
-
-impl Part {
-    fn new(parameters: &Parameters) -> Self {
-        let zeros = |tensor: &crate::model::Parameter| Buffer::zeros(tensor.values.len());
-        Self {
-            gradients: parameters.tensors.iter().map(zeros).collect(),
-            table_gradient: Buffer::default(),
-            loss: 0.0,
-            squared_error: 0.0,
-        }
-    }
-
-    fn clear(&mut self, table_length: usize) {
-        if self.table_gradient.len() < table_length {
-            self.table_gradient = Buffer::zeros(table_length.next_power_of_two());
-        }
-        self.table_gradient[..table_length].fill(0.0);
-        for gradient in &mut self.gradients {
-            gradient.fill(0.0);
-        }
-        (self.loss, self.squared_error) = (0.0, 0.0);
-    }
-}
-
 impl TiledEngine {
     /// Makes room for `network` and for `parts` sums of gradients, unless there is room already, and prepares the parameters.
     fn prepare(&mut self, network: &Network, parameters: &Parameters, parts: usize) {
@@ -94,7 +64,7 @@ impl TiledEngine {
                 Mutex::new(Workspace::new(plan))
             });
         while self.parts.len() < parts {
-            self.parts.push(Mutex::new(Part::new(parameters)));
+            self.parts.push(Mutex::new(Part::new(plan, parameters)));
         }
         let start = Instant::now();
         plan.prepare(parameters, &mut self.prepared);
@@ -147,17 +117,16 @@ impl Engine for TiledEngine {
             .for_each(|(index, (part, targets))| {
                 let mut part = lock(part);
                 let mut workspace = workspace(workspaces);
-                part.clear(table_length);
-                let mut first = index * part_rows;
-                for target in targets.chunks(plan.rows * d_out) {
-                    let rows = target.len() / d_out;
+                part.clear(plan, targets.len() / d_out, table_length);
+                for (tile, target) in targets.chunks(plan.rows * d_out).enumerate() {
+                    let (place, rows) = (tile * plan.rows, target.len() / d_out);
+                    let first = index * part_rows + place;
                     let input = match lookup {
                         Some(lookup) => Input::Lookup(lookup.rows(first, rows)),
                         None => {
                             Input::Coordinates(&batch.coordinates[first * d_in..][..rows * d_in])
                         }
                     };
-                    first += rows;
                     workspace.forward(plan, weights, input, rows, true);
                     let (prediction, gradient) = workspace.output(target.len());
                     let start = Instant::now();
@@ -168,19 +137,15 @@ impl Engine for TiledEngine {
                         Loss::L1 => l1(prediction, target, gradient, scale),
                     };
                     workspace.profile.loss += start.elapsed();
-                    let Part {
-                        gradients,
-                        table_gradient,
-                        ..
-                    } = &mut *part;
-                    workspace.backward(plan, weights, input, rows, gradients, table_gradient);
+                    workspace.backward(plan, weights, input, place..place + rows, &mut part);
                 }
             });
         if is_grid {
             self.grid.backward(plan, weights, workspaces, parts);
         }
+        part::scatter(plan, parts, workspaces, gradients);
         let start = Instant::now();
-        add_up(parts, gradients);
+        part::add_up(plan, parts, gradients);
         let measured = Measured {
             loss: parts.iter().map(|part| lock(part).loss).sum(),
             mean_squared_error: parts.iter().map(|part| lock(part).squared_error).sum(),
@@ -237,21 +202,5 @@ impl Engine for TiledEngine {
             profile.take_thread(&mut workspace.profile, threads);
         }
         Some(profile)
-    }
-}
-
-/// Sums the gradients of all parts, in their order, into `total`.
-fn add_up(parts: &[Mutex<Part>], total: &mut Parameters) {
-    /// Numbers that one thread adds up at a time.
-    const PIECE: usize = 16_384;
-    for (index, tensor) in total.tensors.iter_mut().enumerate() {
-        let pieces = tensor.values.par_chunks_mut(PIECE).enumerate();
-        pieces.for_each(|(piece, sum)| {
-            let place = piece * PIECE..piece * PIECE + sum.len();
-            sum.fill(0.0);
-            for part in parts {
-                axpy(1.0, &lock(part).gradients[index][place.clone()], sum);
-            }
-        });
     }
 }

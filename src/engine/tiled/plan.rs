@@ -34,6 +34,8 @@ pub(super) struct LayerPlan {
     pub tape: usize,
     pub scratch: usize,
     prepared: usize,
+    /// Numbers of a row's record; 0 for a layer that is not [`crate::model::Scattered`].
+    pub record: usize,
 }
 
 /// What all tiles read.
@@ -61,6 +63,7 @@ impl Plan {
                     tape: memory.tape,
                     scratch: memory.scratch,
                     prepared: memory.prepared,
+                    record: layer.scattered().map_or(0, |s| s.record(d_in)),
                 }
             })
             .collect();
@@ -76,9 +79,9 @@ impl Plan {
         }
     }
 
-    /// Whether the first layer is a sum over its inputs; see [`crate::model::Layer::is_separable`].
+    /// Whether the first layer is a sum over its inputs, see [`crate::model::Layer::is_separable`], and has gradients for each part.
     pub fn is_separable(&self) -> bool {
-        self.network.layers()[0].layer().is_separable()
+        self.layers[0].record == 0 && self.network.layers()[0].layer().is_separable()
     }
 
     /// Room for what the layers prepare.

@@ -1,10 +1,11 @@
 //! Where a thread runs its tiles.
 
+use std::ops::Range;
 use std::time::Instant;
 
-use super::Profile;
 use super::grid::Lookup;
 use super::plan::{Plan, Weights};
+use super::{Part, Profile};
 use crate::kernels::Buffer;
 use crate::model::{TileBackward, TileForward};
 
@@ -122,28 +123,27 @@ impl Workspace {
         self.profile.forward[index] += start.elapsed();
     }
 
-    /// Runs a tile backward after [`Self::forward`], from the gradient that was written to [`Self::output`]; adds to `sums`, one for
-    /// each parameter tensor, and to `table_gradient` if the first layer was looked up.
+    /// Runs a tile backward after [`Self::forward`], from the gradient that was written to [`Self::output`]; adds to what `part` adds
+    /// up. `rows` are those of the tile among the rows of the part.
     pub fn backward(
         &mut self,
         plan: &Plan,
         weights: Weights,
         input: Input,
-        rows: usize,
-        sums: &mut [Buffer],
-        table_gradient: &mut [f32],
+        rows: Range<usize>,
+        part: &mut Part,
     ) {
         for index in (1..plan.layers.len()).rev() {
-            self.layer_backward(plan, weights, index, &[], rows, sums);
+            self.layer_backward(plan, weights, index, &[], rows.clone(), part);
         }
         match input {
             Input::Coordinates(coordinates) => {
-                self.layer_backward(plan, weights, 0, coordinates, rows, sums);
+                self.layer_backward(plan, weights, 0, coordinates, rows, part);
             }
             Input::Lookup(lookup) => {
                 let start = Instant::now();
-                let grad_output = &self.gradients[0][..rows * plan.layers[0].d_out];
-                lookup.backward(grad_output, table_gradient);
+                let grad_output = &self.gradients[0][..rows.len() * plan.layers[0].d_out];
+                lookup.backward(grad_output, &mut part.table_gradient);
                 self.profile.backward[0] += start.elapsed();
             }
         }
@@ -156,11 +156,11 @@ impl Workspace {
         weights: Weights,
         points: &[f32],
         grad_output: &[f32],
-        sums: &mut [Buffer],
+        part: &mut Part,
     ) {
         self.gradients[0][..grad_output.len()].copy_from_slice(grad_output);
         let rows = points.len() / plan.network.d_in();
-        self.layer_backward(plan, weights, 0, points, rows, sums);
+        self.layer_backward(plan, weights, 0, points, 0..rows, part);
     }
 
     /// Runs one layer backward, from the first gradient buffer to itself.
@@ -170,12 +170,13 @@ impl Workspace {
         weights: Weights,
         index: usize,
         coordinates: &[f32],
-        rows: usize,
-        sums: &mut [Buffer],
+        place: Range<usize>,
+        part: &mut Part,
     ) {
         let start = Instant::now();
         let layer = &plan.layers[index];
         let [grad_output, grad_input] = &mut self.gradients;
+        let rows = place.len();
         plan.network.layers()[index].layer().backward_tile(
             layer.d_in,
             TileBackward {
@@ -188,7 +189,9 @@ impl Workspace {
                 output: &self.activations[index][..rows * layer.d_out],
                 tape: &mut self.tapes[index][..rows * layer.tape],
                 grad_output: &mut grad_output[..rows * layer.d_out],
-                gradients: &mut sums[layer.tensors.clone()],
+                gradients: &mut part.gradients[layer.tensors.clone()],
+                record: &mut part.records[index][place.start * layer.record..]
+                    [..rows * layer.record],
                 grad_input: (index > 0).then(|| &mut grad_input[..rows * layer.d_in]),
                 scratch: &mut self.scratch[..rows * layer.scratch],
             },

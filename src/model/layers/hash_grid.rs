@@ -15,11 +15,11 @@ use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
 use super::super::init;
-use super::super::layer::{Hints, Layer, Size, TileBackward, TileForward, TileMemory};
+use super::super::layer::{Hints, Layer, Scattered, Size, TileBackward, TileForward, TileMemory};
 use super::super::parameters::ParameterSpec;
 use super::fourier_kan::constant_row;
 use crate::kernels::hash_grid::{
-    HashGridShape, MOST_AXES, MOST_LEVELS, backward_input, backward_table, forward,
+    HashGridShape, MOST_AXES, MOST_LEVELS, backward_input, backward_table, forward, record,
 };
 
 /// Most rows of a level, 2²⁴, the most in the paper's table 1.
@@ -315,10 +315,34 @@ impl Layer for HashGrid {
 
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
         let shape = self.shape(d_in);
-        backward_table(&shape, tile.input, tile.grad_output, &mut tile.gradients[0]);
+        record(&shape, tile.input, tile.grad_output, tile.record);
         if let Some(grad_input) = tile.grad_input {
             let table = &tile.parameters[0].values;
             backward_input(&shape, tile.input, table, tile.grad_output, grad_input);
+        }
+    }
+
+    fn scattered(&self) -> Option<&dyn Scattered> {
+        Some(self)
+    }
+}
+
+/// A piece is a level.
+impl Scattered for HashGrid {
+    fn record(&self, d_in: usize) -> usize {
+        self.shape(d_in).record()
+    }
+
+    fn pieces(&self, d_in: usize) -> Vec<usize> {
+        let shape = self.shape(d_in);
+        let rows = shape.rows_of_levels();
+        rows.map(|rows| rows * self.features).collect()
+    }
+
+    fn add(&self, d_in: usize, piece: usize, records: &[&[f32]], gradient: &mut [f32]) {
+        let shape = self.shape(d_in);
+        for record in records {
+            backward_table(&shape, piece, record, gradient);
         }
     }
 }
