@@ -6,7 +6,7 @@ use super::ConfigError;
 use super::table::nearest;
 
 /// The preset of `inr fit` without `--model`.
-pub const DEFAULT_PRESET: &str = "fourier-kan";
+pub const DEFAULT_PRESET: &str = "hash-kan";
 
 /// What `inr models` says of a preset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -36,6 +36,13 @@ pub struct Size {
     pub power: i32,
 }
 
+impl Size {
+    /// Whether it is a number of table entries and not a width.
+    pub(super) fn is_table(&self) -> bool {
+        self.power > 1
+    }
+}
+
 /// Numbers that a layer needs in tile form, besides its input and output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TileMemory {

@@ -4,7 +4,7 @@ use super::layer::{Hints, LayerConfig, Size};
 use super::network::{Network, NetworkError};
 
 /// Scales the sizes of all layers but the last (see [`Layer::size`](super::Layer::size)), in proportion, until the network has about
-/// `budget` parameters; then enlarges or reduces single layers to come as near as possible.
+/// `budget` parameters; then enlarges or reduces single layers to come as near as possible. Beside a table no width grows.
 ///
 /// # Errors
 /// [`NetworkError`] when the list is not a network at any size.
@@ -26,11 +26,17 @@ pub fn size_to_budget(
         Network::new(layers, d_in, d_out, hints)
     };
     let hidden = layers.len().saturating_sub(1);
-    let base: Vec<Size> = unscaled
+    let mut base: Vec<Size> = unscaled
         .layers_with_d_in()
         .take(hidden)
         .map(|(config, d_in)| config.layer().size(d_in))
         .collect();
+    if base.iter().any(Size::is_table) {
+        // What a budget has beyond the widths as written goes to the table; a wide network over it learns no better and is slow.
+        for width in base.iter_mut().filter(|size| !size.is_table()) {
+            width.most = width.value;
+        }
+    }
     let scaled = |scale: f64| -> Vec<usize> {
         base.iter()
             .map(|size| {

@@ -16,6 +16,9 @@ use crate::signal::{self, Layout, Reduction, Signal};
 /// Parameters of every model of a comparison without `--params`, or as many as the signal has samples if that is less.
 const DEFAULT_PARAMETERS: usize = 200_000;
 
+/// Optimizer steps of every model of a comparison without `--steps` and `--time`.
+const DEFAULT_STEPS: i64 = 1000;
+
 /// Networks count as equally large when they differ by no more than this share.
 const SAME_SIZE: f64 = 0.03;
 
@@ -192,6 +195,11 @@ impl Compare {
         if parameters(&request).is_none() {
             let parameters = DEFAULT_PARAMETERS.min(facts.samples.max(1));
             request.set("model.parameters", parameters as i64);
+        }
+        let has_an_end =
+            |(path, _): &(String, _)| ["training.steps", "training.seconds"].contains(&&**path);
+        if !request.settings.iter().any(has_an_end) {
+            request.set("training.steps", DEFAULT_STEPS);
         }
         Ok(request)
     }

@@ -37,6 +37,8 @@ pub struct OptimizerConfig {
     pub learning_rate: f64,
     /// Learning rate of Muon, for each orthogonalised matrix.
     pub muon_learning_rate: f64,
+    /// Whether Muon also moves the coefficients of a first layer of basis functions, a matrix from features to outputs.
+    pub muon_on_first_basis: bool,
     /// Decay of Muon's momentum.
     pub momentum: f64,
     /// Decay of Adam's first moment.
@@ -55,6 +57,7 @@ impl Default for OptimizerConfig {
             kind: OptimizerKind::Muon,
             learning_rate: 1e-3,
             muon_learning_rate: 5e-3,
+            muon_on_first_basis: false,
             momentum: 0.95,
             beta_1: 0.9,
             beta_2: 0.999,
@@ -134,7 +137,8 @@ impl Optimizer {
             .iter()
             .map(|p| {
                 // Orthogonal updates suit maps between hidden features; coordinates and channels have axes with a meaning.
-                let hidden = p.layer > 0 && p.layer < last_layer;
+                let first_basis = config.muon_on_first_basis && p.shape.len() == 3;
+                let hidden = (p.layer > 0 || first_basis) && p.layer < last_layer;
                 let matrices = p.shape.len() >= 2 && !is_bias(p) && !is_table(p);
                 if config.kind == OptimizerKind::Muon && hidden && matrices {
                     Rule::Muon(Muon::new(p))

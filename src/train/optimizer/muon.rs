@@ -11,16 +11,25 @@ use crate::kernels::elementwise::axpy;
 use crate::kernels::optimizer::nesterov;
 use crate::model::Parameter;
 
-/// Momentum of one parameter tensor `[.., d_in, d_out]`; each `[d_in, d_out]` slice is a matrix of its own.
+/// Momentum of one parameter tensor `[.., d_in, d_out]`. Each `[d_in, d_out]` slice is a matrix of its own; but in the first layer, whose
+/// d_in are the coordinates, the tensor is one matrix from all basis functions of all coordinates to the outputs.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Muon {
     pub momentum: Vec<f32>,
+    /// Rows and columns of a matrix.
+    matrix: [usize; 2],
 }
 
 impl Muon {
     pub fn new(parameter: &Parameter) -> Self {
+        let axes = parameter.shape.len();
+        let matrix = match parameter.layer {
+            0 => parameter.matrix_shape(),
+            _ => [parameter.shape[axes - 2], parameter.shape[axes - 1]],
+        };
         Self {
             momentum: vec![0.0; parameter.values.len()],
+            matrix,
         }
     }
 
@@ -34,8 +43,7 @@ impl Muon {
         gradients: &[f32],
         memory: &Memory,
     ) {
-        let axes = parameter.shape.len();
-        let [rows, columns] = [parameter.shape[axes - 2], parameter.shape[axes - 1]];
+        let [rows, columns] = self.matrix;
         let slice = rows * columns;
         let shape_factor = (columns as f64 / rows as f64).max(1.0).sqrt();
         let rate = (config.muon_learning_rate * factor * shape_factor) as f32;
