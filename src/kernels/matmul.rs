@@ -97,7 +97,8 @@ pub fn matmul([m, k, n]: [usize; 3], a: MatrixRef, b: Right, c: MatrixMut, start
             return narrow::packed([m, k, n], a, packed, c, start);
         }
         Right::Rows(data, row_stride) if narrow::suits(m, n) && a.row_stride == 1 => {
-            return narrow::by_columns_of_a([m, k, n], a, (data, row_stride), c, start);
+            let b = MatrixRef::with_strides(data, row_stride, 1);
+            return narrow::by_columns_of_a([m, k, n], a, b, c, start);
         }
         _ => {}
     }

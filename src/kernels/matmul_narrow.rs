@@ -13,7 +13,7 @@ const COLUMNS: usize = 4;
 
 /// Whether a `[k, n]` right matrix is packed for this form: with few columns, and with rows enough to fill a vector.
 pub(super) fn suits(k: usize, n: usize) -> bool {
-    n <= COLUMNS && k >= LANES
+    (1..=COLUMNS).contains(&n) && k >= LANES
 }
 
 /// How many elements [`pack`] writes.
@@ -33,42 +33,32 @@ pub(super) fn pack(k: usize, b: MatrixRef, packed: &mut [f32]) {
 }
 
 /// c = start + a b with b of [`pack`]; `a`: `[m, k]`, `c`: `[m, n]`.
-pub(super) fn packed(
-    [m, k, n]: [usize; 3],
-    a: MatrixRef,
-    b: &[f32],
-    mut c: MatrixMut,
-    start: Start,
-) {
+pub(super) fn packed(shape: [usize; 3], a: MatrixRef, b: &[f32], mut c: MatrixMut, start: Start) {
     let c = &mut c;
     dispatch_vector!(packed_body(
-        m: usize, k: usize, n: usize, a: MatrixRef, b: &[f32], c: &mut MatrixMut, start: Start
+        shape: [usize; 3], a: MatrixRef, b: &[f32], c: &mut MatrixMut, start: Start
     ));
 }
 
 #[inline(always)]
 fn packed_body<V: Vector, const ROWS: usize, const VECTORS: usize>(
-    m: usize,
-    k: usize,
-    n: usize,
+    shape: [usize; 3],
     a: MatrixRef,
     b: &[f32],
     c: &mut MatrixMut,
     start: Start,
 ) {
     if a.column_stride == 1 {
-        rows::<V, true>(m, k, n, a, b, c, start);
+        rows::<V, true>(shape, a, b, c, start);
     } else {
-        rows::<V, false>(m, k, n, a, b, c, start);
+        rows::<V, false>(shape, a, b, c, start);
     }
 }
 
 /// `CONTIGUOUS`: whether the column stride of a is 1.
 #[inline(always)]
 fn rows<V: Vector, const CONTIGUOUS: bool>(
-    m: usize,
-    k: usize,
-    n: usize,
+    [m, k, n]: [usize; 3],
     a: MatrixRef,
     b: &[f32],
     c: &mut MatrixMut,
@@ -134,38 +124,36 @@ fn write(c: &mut MatrixMut, start: Start, first: usize, j: usize, column: &[f32]
     }
 }
 
-/// c = start + a b for n up to [`COLUMNS`], where the columns of a are contiguous, its row stride being 1; `b`: rows `b_stride` apart.
+/// c = start + a b for n up to [`COLUMNS`], where the columns of a are contiguous, its row stride being 1; so are the
+/// rows of b.
 pub(super) fn by_columns_of_a(
-    [m, k, n]: [usize; 3],
+    shape: [usize; 3],
     a: MatrixRef,
-    (b, b_stride): (&[f32], usize),
+    b: MatrixRef,
     mut c: MatrixMut,
     start: Start,
 ) {
     let c = &mut c;
     dispatch_vector!(columns_body(
-        m: usize, k: usize, n: usize, a: MatrixRef, b: &[f32], b_stride: usize, c: &mut MatrixMut, start: Start
+        shape: [usize; 3], a: MatrixRef, b: MatrixRef, c: &mut MatrixMut, start: Start
     ));
 }
 
 #[inline(always)]
 fn columns_body<V: Vector, const ROWS: usize, const VECTORS: usize>(
-    m: usize,
-    k: usize,
-    n: usize,
+    [m, k, n]: [usize; 3],
     a: MatrixRef,
-    b: &[f32],
-    b_stride: usize,
+    b: MatrixRef,
     c: &mut MatrixMut,
     start: Start,
 ) {
     for first in (0..m).step_by(LANES * VECTORS) {
         let rows = first..m.min(first + LANES * VECTORS);
         match n {
-            1 => columns::<V, VECTORS, 1>(rows, k, a, b, b_stride, c, start),
-            2 => columns::<V, VECTORS, 2>(rows, k, a, b, b_stride, c, start),
-            3 => columns::<V, VECTORS, 3>(rows, k, a, b, b_stride, c, start),
-            _ => columns::<V, VECTORS, COLUMNS>(rows, k, a, b, b_stride, c, start),
+            1 => columns::<V, VECTORS, 1>(rows, k, a, b, c, start),
+            2 => columns::<V, VECTORS, 2>(rows, k, a, b, c, start),
+            3 => columns::<V, VECTORS, 3>(rows, k, a, b, c, start),
+            _ => columns::<V, VECTORS, COLUMNS>(rows, k, a, b, c, start),
         }
     }
 }
@@ -176,15 +164,14 @@ fn columns<V: Vector, const VECTORS: usize, const N: usize>(
     rows: std::ops::Range<usize>,
     k: usize,
     a: MatrixRef,
-    b: &[f32],
-    b_stride: usize,
+    b: MatrixRef,
     c: &mut MatrixMut,
     start: Start,
 ) {
     let mut sums = [[V::splat(0.0); VECTORS]; N];
     for l in 0..k {
         let numbers = &a.data[l * a.column_stride..][rows.clone()];
-        let b = &b[l * b_stride..][..N];
+        let b = &b.data[l * b.row_stride..][..N];
         for (i, numbers) in numbers.chunks(LANES).enumerate().take(VECTORS) {
             let vector = load::<V>(numbers);
             for (sums, b) in sums.iter_mut().zip(b) {

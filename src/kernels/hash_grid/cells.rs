@@ -46,21 +46,22 @@ impl<const D: usize, const C: usize> Cells<D, C> {
                 *term = ((vertex + WHOLE).to_bits() - WHOLE.to_bits()).wrapping_mul(factor);
             }
         }
-        for corner in 0..C {
-            for row in 0..ROWS {
-                let (mut joined, mut weight) = (0, 1.0);
-                for axis in 0..D {
-                    let (term, upper) = (terms[axis][row], self.uppers[axis][row]);
+        for (corner, vertices) in self.vertices.iter_mut().enumerate() {
+            let places = vertices.iter_mut().zip(&mut self.weights[corner]);
+            for (row, (vertex, weight)) in places.enumerate() {
+                let (mut joined, mut product) = (0, 1.0);
+                for (axis, terms) in terms.iter().enumerate() {
+                    let (term, upper) = (terms[row], self.uppers[axis][row]);
                     let (term, share) = if corner >> axis & 1 == 1 {
                         (term.wrapping_add(level.factors[axis]), upper)
                     } else {
                         (term, 1.0 - upper)
                     };
                     joined = level.join(joined, term);
-                    weight *= share;
+                    product *= share;
                 }
-                self.vertices[corner][row] = level.row(joined);
-                self.weights[corner][row] = weight;
+                *vertex = level.row(joined);
+                *weight = product;
             }
         }
     }
