@@ -48,8 +48,8 @@ impl Session<'_> {
     fn run(&self) -> Result<RunReport, CliError> {
         let recipe = &self.resolved.recipe;
         let name = recipe.model.preset.as_str();
-        let layout = self.signal.layout();
         let training = recipe.training.training(self.signal.samples());
+        let layout = self.signal.layout().with_footprint(training.footprint);
         let mut state = self.start(&training, &layout)?;
         let text = toml::to_string_pretty(recipe).expect("a recipe is plain data");
         self.folder.write(folder::RECIPE, text.as_bytes())?;

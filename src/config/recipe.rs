@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Loss;
 use crate::model::LayerConfig;
+use crate::signal::Footprint;
 use crate::train::{Budget, OptimizerConfig, Schedule, Training};
 
 /// Everything that decides a fit but the signal: what is fitted and how.
@@ -48,6 +49,8 @@ pub struct TrainingRecipe {
     pub batch_size: usize,
     /// Seed of the initial weights and of the order of the samples.
     pub seed: u64,
+    /// What the samples say of their cells: `point` or `area`.
+    pub footprint: Footprint,
     /// What is made small: `mse` or `l1`.
     pub loss: Loss,
     /// How it is made small.
@@ -64,6 +67,7 @@ impl Default for TrainingRecipe {
             target_psnr_db: None,
             batch_size: 16_384,
             seed: 0,
+            footprint: Footprint::default(),
             loss: Loss::Mse,
             optimizer: OptimizerConfig::default(),
             schedule: Schedule::default(),
@@ -82,6 +86,7 @@ impl TrainingRecipe {
             },
             batch_size: self.batch_size.min(samples),
             seed: self.seed,
+            footprint: self.footprint,
             loss: self.loss,
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),

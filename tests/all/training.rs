@@ -2,7 +2,7 @@
 
 use inr::engine::{Batch, Engine, EngineError, Loss, Measured, TiledEngine};
 use inr::model::{Hints, LayerConfig, Network, Parameters};
-use inr::signal::{BitDepth, Channels, Image, ImageLayout, Samples};
+use inr::signal::{BitDepth, Channels, Footprint, Image, ImageLayout, Samples};
 use inr::train::{
     Budget, Event, Flow, OptimizerConfig, OptimizerKind, Run, Schedule, ScheduleKind, State,
     StoppedBy, TrainError, Training, from_bytes, to_bytes,
@@ -52,6 +52,7 @@ pub fn training(kind: OptimizerKind, steps: u64) -> Training {
         },
         batch_size: 300,
         seed: 4,
+        footprint: Footprint::Point,
         loss: Loss::Mse,
         optimizer: OptimizerConfig {
             kind,
