@@ -28,6 +28,9 @@ pub struct ModelRecipe {
     /// Parameters to size the layers to; without it their widths stay as written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<usize>,
+    /// Most parameters for each sample of the signal, unless a number is asked for; 1 when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters_per_sample: Option<f64>,
     /// The layers, from coordinates to values.
     pub layers: Vec<LayerConfig>,
 }

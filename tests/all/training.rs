@@ -112,8 +112,12 @@ pub const KINDS: [OptimizerKind; 3] = [
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one_to_the_bit() {
     let network = mixed_network();
-    for kind in KINDS {
-        let training = training(kind, 40);
+    let runs = KINDS.map(|kind| (kind, Footprint::Point));
+    for (kind, footprint) in runs.into_iter().chain([(KINDS[0], Footprint::Area)]) {
+        let training = Training {
+            footprint,
+            ..training(kind, 40)
+        };
         let whole = result_of(&training, &network);
 
         let identity = json!({"optimizer": training.optimizer});
@@ -182,6 +186,7 @@ fn the_seed_decides_the_result_and_the_number_of_threads_does_not() {
     // Batches of more than one part and more samples than the picture has.
     let training = Training {
         batch_size: 5000,
+        footprint: Footprint::Area,
         ..training(OptimizerKind::Muon, 6)
     };
     let expected = result_of(&training, &network);
