@@ -229,7 +229,7 @@ impl<'a> Comparison<'a> {
         // A model has the same size with every seed.
         let first = self.plan.seeds.first();
         for run in input.runs.iter().filter(|run| Some(&run.seed) == first) {
-            if let Some([asked, parameters]) = run.off_size(input.parameters) {
+            if let Some([asked, parameters]) = run.off_size() {
                 self.talk.say(&format!(
                     "{} cannot come nearer to {} parameters than {}",
                     run.model,

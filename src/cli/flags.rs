@@ -11,6 +11,9 @@ use crate::device::DeviceChoice;
 pub(super) struct RunFlags {
     #[command(flatten)]
     pub step: StepFlags,
+    /// What the model is for: fidelity (the default), or upsampling, which fits what lies between the pixels too
+    #[arg(long = "for", value_name = "PURPOSE", help_heading = "Recipe")]
+    pub purpose: Option<String>,
     /// Stop after this many optimizer steps
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_count, help_heading = "Size and budget")]
     pub steps: Option<usize>,
@@ -74,7 +77,10 @@ pub(super) struct TalkFlags {
 impl RunFlags {
     /// The flags as settings of a recipe.
     pub fn request(&self) -> Result<Request, CliError> {
-        let mut request = Request::default();
+        let mut request = Request {
+            purpose: self.purpose.clone(),
+            ..Request::default()
+        };
         if let Some(steps) = self.steps {
             request.set("training.steps", integer(steps));
         }

@@ -48,9 +48,9 @@ impl Session<'_> {
     fn run(&self) -> Result<RunReport, CliError> {
         let recipe = &self.resolved.recipe;
         let name = recipe.model.preset.as_str();
-        let layout = self.signal.layout();
         let training = recipe.training.training(self.signal.samples());
-        let mut state = self.start(&training, &layout)?;
+        let layout = self.signal.layout().with_footprint(training.footprint);
+        let mut state = self.start(&training)?;
         let text = toml::to_string_pretty(recipe).expect("a recipe is plain data");
         self.folder.write(folder::RECIPE, text.as_bytes())?;
 
@@ -104,7 +104,7 @@ impl Session<'_> {
             folder::CHECKPOINT,
         ];
         let report = RunReport {
-            input: InputReport::new(self.input, &layout),
+            input: InputReport::new(self.input, &self.signal.layout()),
             model: ModelReport::new(name, &self.resolved.network, bytes.len()),
             device: self.device.name.clone(),
             seed: training.seed,
@@ -142,13 +142,12 @@ impl Session<'_> {
             path: self.folder.file(name),
             reason,
         };
-        let layout = self.signal.layout();
         let report = self.folder.read(folder::REPORT)?;
         let report: Option<RunReport> = report
             .map(|bytes| serde_json::from_slice(&bytes))
             .transpose()
             .map_err(|e| damaged(folder::REPORT, e.to_string()))?;
-        let input = InputReport::new(self.input, &layout);
+        let input = InputReport::new(self.input, &self.signal.layout());
         if let Some(report) = report.as_ref().filter(|report| report.input != input) {
             return Err(self.other_run(match report.input.path == input.path {
                 true => format!("{} was another then", input.path),
@@ -171,7 +170,7 @@ impl Session<'_> {
                 .recipe
                 .training
                 .training(self.signal.samples());
-            self.resumed(&training, &layout, bytes)
+            self.resumed(&training, bytes)
                 .map_err(|error| match error {
                     CheckpointError::OtherRecipe(difference) => self.other_run(difference),
                     CheckpointError::Damaged(reason) => damaged(folder::CHECKPOINT, reason).into(),
@@ -192,23 +191,18 @@ impl Session<'_> {
     }
 
     /// The state in a checkpoint of this run.
-    fn resumed(
-        &self,
-        training: &Training,
-        layout: &Layout,
-        checkpoint: &[u8],
-    ) -> Result<State, CheckpointError> {
+    fn resumed(&self, training: &Training, checkpoint: &[u8]) -> Result<State, CheckpointError> {
         let parameters = self.resolved.network.initialize(training.seed);
-        let identity = self.identity(training, layout);
+        let identity = self.identity(training);
         train::from_bytes(checkpoint, training, parameters, &identity)
     }
 
     /// The state to begin with: fresh, or that of the checkpoint.
-    fn start(&self, training: &Training, layout: &Layout) -> Result<State, CliError> {
+    fn start(&self, training: &Training) -> Result<State, CliError> {
         if self.resume
             && let Some(bytes) = self.folder.read(folder::CHECKPOINT)?
         {
-            let state = self.resumed(training, layout, &bytes)?;
+            let state = self.resumed(training, &bytes)?;
             self.talk.say(&format!("resuming at step {}", state.step));
             return Ok(state);
         }
@@ -218,9 +212,10 @@ impl Session<'_> {
     }
 
     /// What a checkpoint must have in common with the run that goes on from it: all that changes the steps already made.
-    fn identity(&self, training: &Training, layout: &Layout) -> Value {
+    fn identity(&self, training: &Training) -> Value {
         json!({
-            "signal": layout,
+            "signal": self.signal.layout(),
+            "footprint": training.footprint,
             // Tells pictures of one size apart.
             "spectrum": self.signal.spectrum().rms_frequency,
             "layers": self.resolved.network.layers(),
@@ -238,7 +233,7 @@ impl Session<'_> {
         layout: &Layout,
         state: &mut State,
     ) -> Result<StoppedBy, CliError> {
-        let identity = self.identity(training, layout);
+        let identity = self.identity(training);
         let mut points = state.curve.clone();
         let mut failure: Option<FolderError> = None;
         let mut listener = |event: Event| {

@@ -1,15 +1,17 @@
-//! The recipe of a run: preset < file < flags, checked as a whole before any work.
+//! The recipe of a run: preset < purpose < file < flags, checked as a whole before any work.
 //!
 //! Every source is a TOML table. Flags are short forms of `path = value` pairs, so that `--steps 500` and
 //! `--set training.steps=500` are the same thing and there is one place where tables meet.
 
 mod preset;
+mod purpose;
 mod quantity;
 mod recipe;
 mod resolve;
 mod table;
 
 pub use preset::{About, DEFAULT_PRESET, PRESETS, Preset};
+pub use purpose::DEFAULT_PURPOSE;
 pub use quantity::{parse_count, parse_seconds};
 pub use recipe::{ModelRecipe, Recipe, TrainingRecipe};
 pub use resolve::{CUSTOM, Request, Resolved, SignalFacts, resolve};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Loss;
 use crate::model::LayerConfig;
+use crate::signal::Footprint;
 use crate::train::{Budget, OptimizerConfig, Schedule, Training};
 
 /// Everything that decides a fit but the signal: what is fitted and how.
@@ -27,6 +28,9 @@ pub struct ModelRecipe {
     /// Parameters to size the layers to; without it their widths stay as written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<usize>,
+    /// Most parameters for each sample of the signal, unless a number is asked for; 1 when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters_per_sample: Option<f64>,
     /// The layers, from coordinates to values.
     pub layers: Vec<LayerConfig>,
 }
@@ -48,6 +52,8 @@ pub struct TrainingRecipe {
     pub batch_size: usize,
     /// Seed of the initial weights and of the order of the samples.
     pub seed: u64,
+    /// What the samples say of their cells: `point` or `area`.
+    pub footprint: Footprint,
     /// What is made small: `mse` or `l1`.
     pub loss: Loss,
     /// How it is made small.
@@ -64,6 +70,7 @@ impl Default for TrainingRecipe {
             target_psnr_db: None,
             batch_size: 16_384,
             seed: 0,
+            footprint: Footprint::default(),
             loss: Loss::Mse,
             optimizer: OptimizerConfig::default(),
             schedule: Schedule::default(),
@@ -82,6 +89,7 @@ impl TrainingRecipe {
             },
             batch_size: self.batch_size.min(samples),
             seed: self.seed,
+            footprint: self.footprint,
             loss: self.loss,
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),

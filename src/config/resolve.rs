@@ -1,17 +1,21 @@
-//! From preset, file and flags to a checked recipe and network.
+//! From preset, purpose, file and flags to a checked recipe and network.
 
 use std::path::PathBuf;
 
 use toml::{Table, Value};
 
 use super::ConfigError;
-use super::preset::{DEFAULT_PRESET, Preset};
+use super::preset::{Preset, default_preset};
+use super::purpose::{DEFAULT_PURPOSE, Purposes};
 use super::recipe::Recipe;
-use super::table::{merge, nearest, parse_value, set};
+use super::table::{merge, nearest, parse_pair, set};
 use crate::model::{Hints, Network, size_to_budget};
 
 /// The name in `model.preset` of a recipe that starts from no preset.
 pub const CUSTOM: &str = "custom";
+
+/// Most parameters for each sample: a small signal is not worth more numbers than it has samples, unless its recipe says so.
+const DEFAULT_PARAMETERS_PER_SAMPLE: f64 = 1.0;
 
 /// Fewest parameters that a default budget goes down to, for very small signals.
 const SMALLEST_DEFAULT_BUDGET: usize = 2_000;
@@ -21,6 +25,8 @@ const SMALLEST_DEFAULT_BUDGET: usize = 2_000;
 pub struct Request {
     /// `--model`.
     pub model: Option<String>,
+    /// `--for`.
+    pub purpose: Option<String>,
     /// `--config`.
     pub file: Option<PathBuf>,
     /// Flags and `--set`, as path and value, in order.
@@ -38,13 +44,8 @@ impl Request {
     /// # Errors
     /// [`ConfigError::Field`] when there is no `=`.
     pub fn set_pair(&mut self, pair: &str) -> Result<(), ConfigError> {
-        let (path, value) = pair.split_once('=').ok_or_else(|| {
-            ConfigError::Field(format!(
-                "--set {pair}: write path=value, for instance --set training.batch_size=4096"
-            ))
-        })?;
-        self.settings
-            .push((path.trim().to_string(), parse_value(value.trim())));
+        let setting = parse_pair(pair).map_err(|e| ConfigError::Field(format!("--set {e}")))?;
+        self.settings.push(setting);
         Ok(())
     }
 }
@@ -69,19 +70,23 @@ pub struct Resolved {
     pub recipe: Recipe,
     /// The checked layers.
     pub network: Network,
+    /// The parameters that the layers were sized to, if they were.
+    pub budget: Option<usize>,
 }
 
-/// Lays preset, file and settings over each other, sizes the layers and checks everything.
+/// Lays preset, purpose, file and settings over each other, sizes the layers and checks everything.
 ///
 /// # Errors
 /// [`ConfigError`], one sentence with the field, file or name.
 pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, ConfigError> {
-    let file = request
+    let purpose = request.purpose.as_deref().unwrap_or(DEFAULT_PURPOSE);
+    let mut file = request
         .file
         .as_ref()
         .map(read)
         .transpose()?
         .unwrap_or_default();
+    let purposes_of_file = Purposes::take(&mut file)?;
     let model_of_file = file.get("model").and_then(Value::as_table);
     let preset_of_file = model_of_file
         .and_then(|m| m.get("preset"))
@@ -91,7 +96,7 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         (Some(name), _) => name.as_str(),
         (None, Some(name)) => name,
         (None, None) if has_own_layers => CUSTOM,
-        (None, None) => DEFAULT_PRESET,
+        (None, None) => default_preset(purpose),
     };
 
     let mut table = if name == CUSTOM {
@@ -99,14 +104,19 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     } else {
         Preset::find(name)?.table()
     };
+    let purposes = Purposes::take(&mut table)?;
+    Purposes::check([&purposes, &purposes_of_file], purpose, name)?;
+    purposes.apply(purpose, &mut table)?;
+    let model_of_preset = table.get("model").cloned();
     lay_over(&mut table, file.clone());
+    purposes_of_file.apply(purpose, &mut table)?;
     if let Some(name) = &request.model
         && has_own_layers
         && preset_of_file != Some(name)
+        && let Some(model) = model_of_preset
     {
         // A model named on the command line replaces the layers of the file.
-        let model = Preset::find(name)?.table().remove("model");
-        table.insert("model".into(), model.expect("a preset has a model"));
+        table.insert("model".into(), model);
     }
     let mut flags = Table::new();
     let (layer_settings, settings): (Vec<_>, Vec<_>) = request
@@ -124,6 +134,13 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
 
     let mut recipe = parse(table)?;
     recipe.training.check().map_err(ConfigError::Field)?;
+    let per_sample = recipe.model.parameters_per_sample;
+    let per_sample = per_sample.unwrap_or(DEFAULT_PARAMETERS_PER_SAMPLE);
+    if !(per_sample.is_finite() && per_sample > 0.0) {
+        return Err(ConfigError::Field(format!(
+            "model.parameters_per_sample is {per_sample}; it must be a finite number above 0"
+        )));
+    }
     let budget = recipe.model.parameters.map(|asked| {
         let given = request
             .settings
@@ -132,8 +149,8 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         if given {
             asked
         } else {
-            // A small signal is not worth more numbers than it has samples.
-            asked.min(signal.samples.max(SMALLEST_DEFAULT_BUDGET))
+            let most = per_sample * signal.samples as f64;
+            asked.min((most as usize).max(SMALLEST_DEFAULT_BUDGET))
         }
     });
     let layers = recipe.model.layers.clone();
@@ -150,8 +167,13 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     }
     // The widths are resolved now; a budget beside them would size them again.
     recipe.model.parameters = None;
+    recipe.model.parameters_per_sample = None;
     recipe.training.batch_size = recipe.training.batch_size.min(signal.samples);
-    Ok(Resolved { recipe, network })
+    Ok(Resolved {
+        recipe,
+        network,
+        budget,
+    })
 }
 
 /// Merges `over`; when it names an end of the run, the ends known so far are dropped, for `--time 10m` does not mean "but at most

@@ -58,8 +58,19 @@ pub(super) fn set(table: &mut Table, path: &str, value: Value) -> Result<(), Str
     Ok(())
 }
 
+/// The path and the value of a `path=value` pair.
+///
+/// # Errors
+/// A sentence when there is no `=`.
+pub(super) fn parse_pair(pair: &str) -> Result<(String, Value), String> {
+    let (path, value) = pair.split_once('=').ok_or_else(|| {
+        format!("{pair}: write path=value, for instance training.batch_size=4096")
+    })?;
+    Ok((path.trim().to_string(), parse_value(value.trim())))
+}
+
 /// The value of a `path=value` pair: TOML if it is that, else the text itself, so that quotes are not needed in a shell.
-pub(super) fn parse_value(text: &str) -> Value {
+fn parse_value(text: &str) -> Value {
     format!("value = {text}")
         .parse::<Table>()
         .ok()

@@ -3,12 +3,12 @@
 use super::{Field, Metrics, RenderError};
 use crate::engine::Engine;
 use crate::metrics::{psnr_db as psnr_of, squared_error_sum, ssim};
-use crate::signal::{BitDepth, Image, ImageLayout, Layout, Reduction, Samples};
+use crate::signal::{BitDepth, Footprint, Image, ImageLayout, Layout, Reduction, Samples};
 
 /// Points evaluated between two reports of progress; bounds the memory beside the finished picture.
 const POINTS_AT_ONCE: usize = 1 << 17;
 
-/// Most subsamples along one axis of a pixel when a picture is rendered smaller.
+/// Most parts along one axis of a pixel when a picture is rendered smaller.
 const MOST_SUBSAMPLES: usize = 16;
 
 /// Largest picture: what the file formats and 64-bit sizes hold without special care.
@@ -76,8 +76,7 @@ impl Grid {
         })
     }
 
-    /// How many points a pixel is averaged over along each axis: 1 unless the picture gets smaller, where single points would
-    /// alias.
+    /// How many parts a pixel is cut into along each axis: 1 unless the picture gets smaller, where single points would alias.
     fn subsamples(&self) -> [usize; 2] {
         std::array::from_fn(|axis| {
             let shrink = self.part[axis + 2] / f64::from(self.size[axis]);
@@ -90,6 +89,20 @@ impl Grid {
     fn coordinate(&self, axis: usize, index: usize, count: usize) -> f32 {
         let position = self.part[axis] + self.part[axis + 2] * (index as f64 + 0.5) / count as f64;
         (2.0 * position / self.original[axis] - 1.0) as f32
+    }
+
+    /// How many points a pixel is averaged over along each axis, and the coordinates of the points of all pixels along each.
+    fn points(&self, footprint: Footprint) -> ([usize; 2], [Vec<f32>; 2]) {
+        let (subsamples, nodes) = (self.subsamples(), footprint.nodes());
+        let coordinates = std::array::from_fn(|axis| {
+            let count = self.size[axis] as usize * subsamples[axis];
+            let cell = 2.0 * self.part[axis + 2] / self.original[axis] / count as f64;
+            let around = |centre| nodes.iter().map(move |node| centre + (node * cell) as f32);
+            (0..count)
+                .flat_map(|index| around(self.coordinate(axis, index, count)))
+                .collect()
+        });
+        (subsamples.map(|s| s * nodes.len()), coordinates)
     }
 }
 
@@ -110,16 +123,10 @@ pub fn render(
         ..fitted.clone()
     };
     let [width, height] = grid.size.map(|s| s as usize);
-    let [sub_x, sub_y] = grid.subsamples();
+    let ([sub_x, sub_y], [columns, rows]) = grid.points(fitted.footprint);
     let points = sub_x * sub_y;
     let pixels = width * height;
     let channels = field.network.d_out();
-    let columns: Vec<f32> = (0..width * sub_x)
-        .map(|i| grid.coordinate(0, i, width * sub_x))
-        .collect();
-    let rows: Vec<f32> = (0..height * sub_y)
-        .map(|i| grid.coordinate(1, i, height * sub_y))
-        .collect();
 
     let bytes = pixels * channels * usize::from(layout.bit_depth.bits()) / 8;
     if Vec::<u8>::new().try_reserve_exact(bytes).is_err() {

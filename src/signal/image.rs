@@ -2,6 +2,7 @@
 
 mod decode;
 mod reduce;
+mod within;
 
 use std::path::Path;
 
@@ -10,7 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::source::Source;
 use super::spectrum::rms_frequency;
-use super::{HeldOut, Kind, Layout, Reduction, Signal, SignalError, Spectrum, cell_centre};
+use super::{
+    Footprint, HeldOut, Kind, Layout, Reduction, Signal, SignalError, Spectrum, cell_centre,
+};
+use within::Within;
 
 /// The entry of pictures in the table of kinds.
 pub(super) const KIND: Kind = Kind {
@@ -134,6 +138,13 @@ pub struct ImageLayout {
     pub bit_depth: BitDepth,
     /// The stored values that become −1 and 1: [0, 2^bits − 1], or [min(0, smallest), largest] of a float picture.
     pub range: [f32; 2],
+    /// What a sample says of its pixel; a file does not tell, so that it is the recipe of a model that does.
+    #[serde(default, skip_serializing_if = "is_point")]
+    pub footprint: Footprint,
+}
+
+fn is_point(footprint: &Footprint) -> bool {
+    *footprint == Footprint::Point
 }
 
 impl ImageLayout {
@@ -145,6 +156,7 @@ impl ImageLayout {
             channels,
             bit_depth,
             range: bit_depth.range(),
+            footprint: Footprint::default(),
         }
     }
 
@@ -359,6 +371,29 @@ impl Image {
                 }
             });
     }
+
+    fn gather_within_from<T: Copy + Into<f64> + Sync>(
+        &self,
+        samples: &[T],
+        within: &Within,
+        indices: &[u32],
+        targets: &mut [f32],
+    ) {
+        let channels = self.layout.channels.count();
+        indices
+            .par_chunks(ROWS_AT_ONCE)
+            .zip(targets.par_chunks_mut(ROWS_AT_ONCE * channels))
+            .for_each(|(indices, targets)| {
+                let mut values = [0.0; 4];
+                let values = &mut values[..channels];
+                for (&index, target) in indices.iter().zip(targets.chunks_exact_mut(channels)) {
+                    within.values(samples, index as usize, values);
+                    for (out, &value) in target.iter_mut().zip(&*values) {
+                        *out = self.layout.to_unit(value);
+                    }
+                }
+            });
+    }
 }
 
 /// Rows of a batch that one thread gathers at a time.
@@ -390,6 +425,32 @@ impl Signal for Image {
             Samples::U8(values) => self.gather_from(values, indices, targets),
             Samples::U16(values) => self.gather_from(values, indices, targets),
             Samples::F32(values) => self.gather_from(values, indices, targets),
+        }
+    }
+
+    fn gather_within(
+        &self,
+        offset: &[f64],
+        indices: &[u32],
+        coordinates: &mut [f32],
+        targets: &mut [f32],
+    ) {
+        let counts = [self.layout.width, self.layout.height];
+        let offset: [f64; 2] = offset.try_into().expect("an offset for each axis");
+        assert_eq!(coordinates.len(), indices.len() * 2);
+        assert_eq!(targets.len(), indices.len() * self.layout.channels.count());
+        for (&index, coordinate) in indices.iter().zip(coordinates.chunks_exact_mut(2)) {
+            let place = [index % counts[0], index / counts[0]];
+            for axis in 0..2 {
+                let position = f64::from(place[axis]) + 0.5 + offset[axis];
+                coordinate[axis] = (2.0 * position / f64::from(counts[axis]) - 1.0) as f32;
+            }
+        }
+        let within = Within::new(counts[0] as usize, counts[1] as usize, offset);
+        match &self.samples {
+            Samples::U8(values) => self.gather_within_from(values, &within, indices, targets),
+            Samples::U16(values) => self.gather_within_from(values, &within, indices, targets),
+            Samples::F32(values) => self.gather_within_from(values, &within, indices, targets),
         }
     }
 

@@ -12,6 +12,7 @@
 pub mod image;
 
 mod error;
+mod footprint;
 mod holdout;
 mod source;
 mod spectrum;
@@ -22,6 +23,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use error::SignalError;
+pub use footprint::Footprint;
 pub use holdout::{HeldOut, ReducedBy, Reduction};
 pub use image::{BitDepth, Channels, Image, ImageLayout, Samples};
 
@@ -44,6 +46,19 @@ pub trait Signal: Any + Send + Sync {
     /// # Panics
     /// If an index is not below [`Signal::samples`] or a slice has another length.
     fn gather(&self, indices: &[u32], coordinates: &mut [f32], targets: &mut [f32]);
+
+    /// As [`Signal::gather`], at places moved by `offset` `[d_in]`, in cells from −1/2 to 1/2; the targets are the values there of the
+    /// signal whose means over the cells are the samples ([`Footprint::Area`]).
+    ///
+    /// # Panics
+    /// As [`Signal::gather`], or if the length of `offset` is not d_in.
+    fn gather_within(
+        &self,
+        offset: &[f64],
+        indices: &[u32],
+        coordinates: &mut [f32],
+        targets: &mut [f32],
+    );
 
     /// How fast the signal varies along each axis; frequencies of a network are derived from it.
     fn spectrum(&self) -> Spectrum;
@@ -75,6 +90,17 @@ impl Layout {
     pub fn d_out(&self) -> usize {
         match self {
             Layout::Image(layout) => layout.channels.count(),
+        }
+    }
+
+    /// The same layout with samples that are what `footprint` says.
+    #[must_use]
+    pub fn with_footprint(self, footprint: Footprint) -> Self {
+        match self {
+            Layout::Image(layout) => Layout::Image(ImageLayout {
+                footprint,
+                ..layout
+            }),
         }
     }
 

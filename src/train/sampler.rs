@@ -47,6 +47,20 @@ impl Sampler {
         }
     }
 
+    /// Where within their cells the samples of step number `step` are drawn along each axis, uniform in [−1/2, 1/2).
+    ///
+    /// One offset for the whole batch, so that its coordinates still lie on a grid, which first layers may make use of; over the
+    /// steps every sample is drawn all over its cell.
+    pub fn offset(&self, step: u64, offset: &mut [f64]) {
+        // Epochs take keys of their own from the same seed, hence the complement.
+        let mut key = mix(self.seed ^ mix(!step));
+        for offset in offset {
+            key = mix(key);
+            // The upper 53 bits are what an f64 holds.
+            *offset = (key >> 11) as f64 / (1_u64 << 53) as f64 - 0.5;
+        }
+    }
+
     fn permutation(&self, epoch: u64) -> Permutation {
         let bits = u64::BITS - (self.samples - 1).leading_zeros();
         let mut key = mix(self.seed ^ mix(epoch));
@@ -169,6 +183,35 @@ mod tests {
                     assert_eq!(u64::from(*index), value);
                 }
                 assert_eq!(indices.len(), batch_size);
+            }
+        }
+    }
+
+    /// Means of m uniform draws have a standard error of 1/√(12 m), their mean squares one of 1/√(180 m).
+    #[test]
+    fn offsets_are_uniform_and_differ_between_steps_axes_and_seeds() {
+        let steps = 10_000;
+        let draws = |seed, axis: usize| -> Vec<f64> {
+            let draw = |step| {
+                let mut offset = [f64::NAN; 2];
+                Sampler::new(seed, 9, 3).offset(step, &mut offset);
+                offset[axis]
+            };
+            (0..steps).map(draw).collect()
+        };
+        let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / steps as f64;
+        let all = [draws(1, 0), draws(1, 1), draws(2, 0)];
+        for (i, x) in all.iter().enumerate() {
+            assert!(x.iter().all(|x| (-0.5..0.5).contains(x)));
+            let error = 1.0 / (steps as f64).sqrt();
+            let first = mean(&mut x.iter().copied());
+            assert!(first.abs() < 4.0 * error / 12.0_f64.sqrt(), "mean {first}");
+            let second = mean(&mut x.iter().map(|x| x * x)) - 1.0 / 12.0;
+            assert!(second.abs() < 4.0 * error / 180.0_f64.sqrt(), "{second}");
+            for y in &all[..i] {
+                // Products of independent draws have the standard deviation 1/12.
+                let product = mean(&mut x.iter().zip(y).map(|(x, y)| x * y));
+                assert!(product.abs() < 4.0 * error / 12.0, "{product}");
             }
         }
     }

@@ -10,7 +10,7 @@ use super::sampler::Sampler;
 use super::schedule::Schedule;
 use crate::engine::{Batch, Engine, EngineError, Loss};
 use crate::model::{Network, Parameters};
-use crate::signal::Signal;
+use crate::signal::{Footprint, Signal};
 
 /// Points on the training curve of one run.
 const CURVE_POINTS: f64 = 50.0;
@@ -28,8 +28,10 @@ pub struct Training {
     pub budget: Budget,
     /// Samples a step.
     pub batch_size: usize,
-    /// Seed of the order of the samples.
+    /// Seed of the order of the samples and of where within their cells they are drawn.
     pub seed: u64,
+    /// What the samples say of their cells.
+    pub footprint: Footprint,
     /// What is made small.
     pub loss: Loss,
     /// How it is made small.
@@ -128,6 +130,7 @@ impl Run<'_> {
         } = *self.training;
         let sampler = Sampler::new(self.training.seed, self.signal.samples(), batch_size);
         let mut indices = Vec::with_capacity(batch_size);
+        let mut offset = vec![0.0; self.network.d_in()];
         let mut batch = Batch {
             coordinates: vec![0.0; batch_size * self.network.d_in()],
             targets: vec![0.0; batch_size * self.network.d_out()],
@@ -143,8 +146,15 @@ impl Run<'_> {
                 return Ok(reason);
             }
             sampler.batch(state.step, &mut indices);
-            self.signal
-                .gather(&indices, &mut batch.coordinates, &mut batch.targets);
+            let (coordinates, targets) = (&mut batch.coordinates, &mut batch.targets);
+            match self.training.footprint {
+                Footprint::Point => self.signal.gather(&indices, coordinates, targets),
+                Footprint::Area => {
+                    sampler.offset(state.step, &mut offset);
+                    self.signal
+                        .gather_within(&offset, &indices, coordinates, targets);
+                }
+            }
             let measured = engine.loss_and_gradients(
                 self.network,
                 &state.parameters,

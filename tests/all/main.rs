@@ -8,6 +8,7 @@ mod cli_places;
 mod compare;
 mod devices;
 mod fkan;
+mod footprint;
 mod formulas;
 mod grids;
 mod hash_grid;

@@ -38,7 +38,9 @@ fn preset(name: &str, d_out: usize, parameters: i64) -> Resolved {
 }
 
 fn model(name: &str, d_out: usize, parameters: i64) -> Model {
-    let Resolved { recipe, network } = preset(name, d_out, parameters);
+    let Resolved {
+        recipe, network, ..
+    } = preset(name, d_out, parameters);
     Model {
         header: Header {
             format: FORMAT,

@@ -2,7 +2,7 @@
 
 use inr::engine::{Batch, Engine, EngineError, Loss, Measured, TiledEngine};
 use inr::model::{Hints, LayerConfig, Network, Parameters};
-use inr::signal::{BitDepth, Channels, Image, ImageLayout, Samples};
+use inr::signal::{BitDepth, Channels, Footprint, Image, ImageLayout, Samples};
 use inr::train::{
     Budget, Event, Flow, OptimizerConfig, OptimizerKind, Run, Schedule, ScheduleKind, State,
     StoppedBy, TrainError, Training, from_bytes, to_bytes,
@@ -52,6 +52,7 @@ pub fn training(kind: OptimizerKind, steps: u64) -> Training {
         },
         batch_size: 300,
         seed: 4,
+        footprint: Footprint::Point,
         loss: Loss::Mse,
         optimizer: OptimizerConfig {
             kind,
@@ -111,8 +112,12 @@ pub const KINDS: [OptimizerKind; 3] = [
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one_to_the_bit() {
     let network = mixed_network();
-    for kind in KINDS {
-        let training = training(kind, 40);
+    let runs = KINDS.map(|kind| (kind, Footprint::Point));
+    for (kind, footprint) in runs.into_iter().chain([(KINDS[0], Footprint::Area)]) {
+        let training = Training {
+            footprint,
+            ..training(kind, 40)
+        };
         let whole = result_of(&training, &network);
 
         let identity = json!({"optimizer": training.optimizer});
@@ -181,6 +186,7 @@ fn the_seed_decides_the_result_and_the_number_of_threads_does_not() {
     // Batches of more than one part and more samples than the picture has.
     let training = Training {
         batch_size: 5000,
+        footprint: Footprint::Area,
         ..training(OptimizerKind::Muon, 6)
     };
     let expected = result_of(&training, &network);

@@ -41,8 +41,6 @@ pub(super) struct PlannedInput {
     pub layout: Layout,
     /// What a reduction makes of it, for people.
     pub reduced: Option<String>,
-    /// The parameters that every model should have.
-    pub parameters: Option<usize>,
 }
 
 /// One fit.
@@ -185,14 +183,15 @@ impl Compare {
             path: input.to_owned(),
             layout,
             reduced,
-            parameters: parameters(&request),
         })
     }
 
     /// What every model is asked for, but its name and seed.
     fn request(&self, facts: &SignalFacts) -> Result<Request, CliError> {
         let mut request = self.flags.request()?;
-        if parameters(&request).is_none() {
+        let given = |(path, _): &(String, _)| path == "model.parameters";
+        // Models for a purpose have the sizes that it needs.
+        if request.purpose.is_none() && !request.settings.iter().any(given) {
             let parameters = DEFAULT_PARAMETERS.min(facts.samples.max(1));
             request.set("model.parameters", parameters as i64);
         }
@@ -246,8 +245,8 @@ impl PlannedInput {
 
 impl PlannedRun {
     /// The parameters asked for and those that the network has, when they differ noticeably.
-    pub fn off_size(&self, asked: Option<usize>) -> Option<[usize; 2]> {
-        let asked = asked?;
+    pub fn off_size(&self) -> Option<[usize; 2]> {
+        let asked = self.resolved.budget?;
         let parameters = self.resolved.network.parameter_count();
         let off = parameters.abs_diff(asked) as f64 > SAME_SIZE * asked as f64;
         off.then_some([asked, parameters])
@@ -280,14 +279,4 @@ fn twice<T: PartialEq>(values: &[T]) -> Option<&T> {
         .enumerate()
         .find(|(index, value)| values[..*index].contains(value))?;
     Some(value)
-}
-
-/// The number of parameters that was asked for.
-fn parameters(request: &Request) -> Option<usize> {
-    let (_, value) = request
-        .settings
-        .iter()
-        .rev()
-        .find(|(path, _)| path == "model.parameters")?;
-    usize::try_from(value.as_integer()?).ok()
 }
