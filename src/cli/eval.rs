@@ -16,9 +16,9 @@ use crate::report::{format_metric, to_json};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  inr eval out/harbour-fourier-kan assets/harbour.png
-  inr eval out/harbour-fourier-kan/reconstruction.png assets/harbour.png
-  inr eval out/harbour-fourier-kan assets/harbour.png --json
+  inr eval out/harbour-hash-kan assets/harbour.png
+  inr eval out/harbour-hash-kan/reconstruction.png assets/harbour.png
+  inr eval out/harbour-hash-kan assets/harbour.png --json
 
 A model is rendered at the size of the reference, which may differ from that of the picture it was fitted to.")]
 pub(super) struct Eval {

@@ -13,8 +13,8 @@ use crate::report::{format_count, markdown_table, to_json};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  inr info out/harbour-fourier-kan
-  inr info out/harbour-fourier-kan/model.safetensors --json")]
+  inr info out/harbour-hash-kan
+  inr info out/harbour-hash-kan/model.safetensors --json")]
 pub(super) struct Info {
     /// The folder of a run, or a model file
     model: PathBuf,

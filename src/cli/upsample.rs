@@ -20,9 +20,9 @@ const LARGE: u64 = 256 << 20;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  inr upsample out/harbour-fourier-kan --scale 4
-  inr upsample out/harbour-fourier-kan --size 1920x1080 -o wide.png
-  inr upsample out/harbour-fourier-kan --crop 100,80,64,64 --scale 16 --bit-depth 16 -o detail.png
+  inr upsample out/harbour-hash-kan --scale 4
+  inr upsample out/harbour-hash-kan --size 1920x1080 -o wide.png
+  inr upsample out/harbour-hash-kan --crop 100,80,64,64 --scale 16 --bit-depth 16 -o detail.png
 
 The file goes into the run's folder unless -o is given; its path is printed. A smaller size is
 averaged over each pixel, so that it does not alias.")]

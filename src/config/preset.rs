@@ -8,17 +8,6 @@ use super::table::nearest;
 /// The preset of `inr fit` without `--model`.
 pub const DEFAULT_PRESET: &str = "hash-kan";
 
-/// The preset of `inr fit --for` another purpose than the default without `--model`.
-const DEFAULT_PRESETS_FOR: &[(&str, &str)] = &[("upsampling", "hash-kan")];
-
-/// The preset for `purpose` when no other is asked for.
-pub(super) fn default_preset(purpose: &str) -> &'static str {
-    let own = DEFAULT_PRESETS_FOR
-        .iter()
-        .find(|(name, _)| *name == purpose);
-    own.map_or(DEFAULT_PRESET, |(_, preset)| preset)
-}
-
 /// What `inr models` says of a preset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

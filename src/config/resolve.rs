@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use toml::{Table, Value};
 
 use super::ConfigError;
-use super::preset::{Preset, default_preset};
+use super::preset::{DEFAULT_PRESET, Preset};
 use super::purpose::{DEFAULT_PURPOSE, Purposes};
 use super::recipe::Recipe;
 use super::table::{merge, nearest, parse_pair, set};
@@ -96,7 +96,7 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         (Some(name), _) => name.as_str(),
         (None, Some(name)) => name,
         (None, None) if has_own_layers => CUSTOM,
-        (None, None) => default_preset(purpose),
+        (None, None) => DEFAULT_PRESET,
     };
 
     let mut table = if name == CUSTOM {

@@ -4,7 +4,8 @@ use super::layer::{Hints, LayerConfig, Size};
 use super::network::{Network, NetworkError};
 
 /// Scales the sizes of all layers but the last (see [`Layer::size`](super::Layer::size)), in proportion, until the network has about
-/// `budget` parameters; then enlarges or reduces single layers to come as near as possible. Beside a table no width grows.
+/// `budget` parameters; then enlarges or reduces single layers to come as near as possible. Beside a table no width grows,
+/// as long as the table can.
 ///
 /// # Errors
 /// [`NetworkError`] when the list is not a network at any size.
@@ -32,9 +33,18 @@ pub fn size_to_budget(
         .map(|(config, d_in)| config.layer().size(d_in))
         .collect();
     if base.iter().any(Size::is_table) {
-        // What a budget has beyond the widths as written goes to the table; a wide network over it learns no better and is slow.
-        for width in base.iter_mut().filter(|size| !size.is_table()) {
-            width.most = width.value;
+        // A wide network over a table learns no better and is slow.
+        let within_widths = base.iter().map(|size| match size.is_table() {
+            true => *size,
+            false => Size {
+                most: size.value,
+                ..*size
+            },
+        });
+        let within_widths: Vec<Size> = within_widths.collect();
+        let largest: Vec<usize> = within_widths.iter().map(|size| size.most).collect();
+        if count(&build(&largest)?) >= budget {
+            base = within_widths;
         }
     }
     let scaled = |scale: f64| -> Vec<usize> {

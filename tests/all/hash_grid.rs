@@ -53,22 +53,30 @@ fn the_finest_level_and_the_aspect_follow_the_signal() {
     );
 }
 
-/// Rows and weights keep their proportion: rows are multiplied by s² where widths are multiplied by s.
+/// Below the size as written, rows are multiplied by s² where widths are multiplied by s; above it the table alone grows, and when every
+/// vertex has a row of its own, the widths again. The written network has 10 levels of at most 10,000 rows of 2 features.
 #[test]
-fn a_budget_changes_the_table_with_the_square_of_the_widths() {
+fn a_budget_goes_to_the_table() {
     let layers = layers(json!({"kind": "hash-grid", "table_size": 10_000}));
-    for budget in [20_000, 100_000, 400_000] {
+    let sized = |budget: usize| {
         let network = size_to_budget(&layers, 2, 3, &hints(), budget).unwrap();
-        assert!(network.parameter_count().abs_diff(budget) < budget / 100);
+        let found = network.parameter_count();
+        assert!(found.abs_diff(budget) < budget / 100, "{budget}: {found}");
         let [LayerConfig::HashGrid(grid), LayerConfig::Relu(relu), _] = network.layers() else {
             panic!("the kinds stay")
         };
-        let by_width = (relu.width as f64 / 64.0).powi(2);
-        let ratio = grid.table_size as f64 / 10_000.0 / by_width;
+        (grid.table_size as f64 / 10_000.0, relu.width as f64 / 64.0)
+    };
+    for budget in [20_000, 60_000] {
+        let (rows, width) = sized(budget);
         // A width is rounded and then moved by a unit or so, and its error counts twice in the square.
-        let error = 3.0 / relu.width as f64;
+        let (ratio, error) = (rows / width.powi(2), 3.0 / (64.0 * width));
         assert!((ratio - 1.0).abs() < error, "{budget}: {ratio} ± {error}");
     }
+    let (rows, width) = sized(400_000);
+    assert!(rows > 2.0 && width <= 1.0, "{rows} {width}");
+    let (_, width) = sized(4_000_000);
+    assert!(width > 2.0, "{width}");
 }
 
 #[test]

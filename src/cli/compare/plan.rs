@@ -8,7 +8,7 @@ use super::super::session::Session;
 use super::super::talk::Talk;
 use super::holdout::HeldOutInput;
 use super::{CliError, Compare};
-use crate::config::{Request, Resolved, SignalFacts, resolve};
+use crate::config::{DEFAULT_PURPOSE, Request, Resolved, SignalFacts, resolve};
 use crate::device::Chosen;
 use crate::report::RunReport;
 use crate::signal::{self, Layout, Reduction, Signal};
@@ -189,15 +189,25 @@ impl Compare {
     /// What every model is asked for, but its name and seed.
     fn request(&self, facts: &SignalFacts) -> Result<Request, CliError> {
         let mut request = self.flags.request()?;
-        let given = |(path, _): &(String, _)| path == "model.parameters";
-        // Models for a purpose have the sizes that it needs.
-        if request.purpose.is_none() && !request.settings.iter().any(given) {
+        if request.purpose.as_deref().unwrap_or(DEFAULT_PURPOSE) != DEFAULT_PURPOSE {
+            // Models for a purpose have the sizes and budgets that it needs.
+            return Ok(request);
+        }
+        let gives = |paths: &[&str]| {
+            let settings = request.settings.iter();
+            settings
+                .into_iter()
+                .any(|(path, _)| paths.contains(&&**path))
+        };
+        let (has_size, has_end) = (
+            gives(&["model.parameters"]),
+            gives(&["training.steps", "training.seconds"]),
+        );
+        if !has_size {
             let parameters = DEFAULT_PARAMETERS.min(facts.samples.max(1));
             request.set("model.parameters", parameters as i64);
         }
-        let has_an_end =
-            |(path, _): &(String, _)| ["training.steps", "training.seconds"].contains(&&**path);
-        if !request.settings.iter().any(has_an_end) {
+        if !has_end {
             request.set("training.steps", DEFAULT_STEPS);
         }
         Ok(request)
