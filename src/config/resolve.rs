@@ -9,7 +9,7 @@ use super::preset::{DEFAULT_PRESET, Preset};
 use super::purpose::{DEFAULT_PURPOSE, Purposes};
 use super::recipe::Recipe;
 use super::table::{merge, nearest, parse_pair, set};
-use crate::model::{Hints, Network, size_to_budget};
+use crate::model::{Hints, Network, SizeBudget, size_to_budget};
 
 /// The name in `model.preset` of a recipe that starts from no preset.
 pub const CUSTOM: &str = "custom";
@@ -70,8 +70,8 @@ pub struct Resolved {
     pub recipe: Recipe,
     /// The checked layers.
     pub network: Network,
-    /// The parameters that the layers were sized to, if they were.
-    pub budget: Option<usize>,
+    /// The parameters that were asked for by a flag.
+    pub asked: Option<usize>,
 }
 
 /// Lays preset, purpose, file and settings over each other, sizes the layers and checks everything.
@@ -141,16 +141,16 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
             "model.parameters_per_sample is {per_sample}; it must be a finite number above 0"
         )));
     }
-    let budget = recipe.model.parameters.map(|asked| {
-        let given = request
-            .settings
-            .iter()
-            .any(|(path, _)| path == "model.parameters");
-        if given {
-            asked
-        } else {
+    let is_asked = |(path, _): &(String, _)| path == "model.parameters";
+    let asked = match request.settings.iter().any(is_asked) {
+        true => recipe.model.parameters,
+        false => None,
+    };
+    let budget = recipe.model.parameters.map(|parameters| match asked {
+        Some(asked) => SizeBudget::About(asked),
+        None => {
             let most = per_sample * signal.samples as f64;
-            asked.min((most as usize).max(SMALLEST_DEFAULT_BUDGET))
+            SizeBudget::UpTo(parameters.min((most as usize).max(SMALLEST_DEFAULT_BUDGET)))
         }
     });
     let layers = recipe.model.layers.clone();
@@ -172,7 +172,7 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     Ok(Resolved {
         recipe,
         network,
-        budget,
+        asked,
     })
 }
 

@@ -19,4 +19,4 @@ pub use layer::{
 };
 pub use network::{LayerSummary, Network, NetworkError};
 pub use parameters::{Parameter, ParameterSpec, Parameters};
-pub use sizing::size_to_budget;
+pub use sizing::{SizeBudget, size_to_budget};

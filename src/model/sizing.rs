@@ -3,9 +3,18 @@
 use super::layer::{Hints, LayerConfig, Size};
 use super::network::{Network, NetworkError};
 
+/// A number of parameters to size layers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SizeBudget {
+    /// As near as possible to this many.
+    About(usize),
+    /// No more than about this many: widths beside a table stay as written where the table cannot take them all.
+    UpTo(usize),
+}
+
 /// Scales the sizes of all layers but the last (see [`Layer::size`](super::Layer::size)), in proportion, until the network has about
-/// `budget` parameters; then enlarges or reduces single layers to come as near as possible. Beside a table no width grows,
-/// as long as the table can.
+/// `budget` parameters; then enlarges or reduces single layers to come as near as possible. Beside a table no width grows, as
+/// long as the table can.
 ///
 /// # Errors
 /// [`NetworkError`] when the list is not a network at any size.
@@ -14,8 +23,12 @@ pub fn size_to_budget(
     d_in: usize,
     d_out: usize,
     hints: &Hints,
-    budget: usize,
+    budget: SizeBudget,
 ) -> Result<Network, NetworkError> {
+    let (budget, must_be_near) = match budget {
+        SizeBudget::About(budget) => (budget, true),
+        SizeBudget::UpTo(budget) => (budget, false),
+    };
     // Scaling would hide a size of 0.
     let unscaled = Network::new(layers.to_vec(), d_in, d_out, hints)?;
     let count = |network: &Network| network.parameter_count();
@@ -43,7 +56,7 @@ pub fn size_to_budget(
         });
         let within_widths: Vec<Size> = within_widths.collect();
         let largest: Vec<usize> = within_widths.iter().map(|size| size.most).collect();
-        if count(&build(&largest)?) >= budget {
+        if !must_be_near || count(&build(&largest)?) >= budget {
             base = within_widths;
         }
     }

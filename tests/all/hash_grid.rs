@@ -1,7 +1,7 @@
 //! What the hash grid takes from the signal and from a budget, and how it is trained and evaluated.
 
 use inr::engine::{Engine, TiledEngine};
-use inr::model::{Hints, LayerConfig, Network, size_to_budget};
+use inr::model::{Hints, LayerConfig, Network, SizeBudget, size_to_budget};
 use inr::train::optimizer::Optimizer;
 use inr::train::{OptimizerKind, Training};
 use serde_json::json;
@@ -59,7 +59,8 @@ fn the_finest_level_and_the_aspect_follow_the_signal() {
 fn a_budget_goes_to_the_table() {
     let layers = layers(json!({"kind": "hash-grid", "table_size": 10_000}));
     let sized = |budget: usize| {
-        let network = size_to_budget(&layers, 2, 3, &hints(), budget).unwrap();
+        let near = SizeBudget::About(budget);
+        let network = size_to_budget(&layers, 2, 3, &hints(), near).unwrap();
         let found = network.parameter_count();
         assert!(found.abs_diff(budget) < budget / 100, "{budget}: {found}");
         let [LayerConfig::HashGrid(grid), LayerConfig::Relu(relu), _] = network.layers() else {
@@ -75,8 +76,25 @@ fn a_budget_goes_to_the_table() {
     }
     let (rows, width) = sized(400_000);
     assert!(rows > 2.0 && width <= 1.0, "{rows} {width}");
-    let (_, width) = sized(4_000_000);
+    let (_, width) = sized(2_000_000);
     assert!(width > 2.0, "{width}");
+    // A limit is no target: there the widths stay.
+    let sized = |budget: SizeBudget| {
+        let network = size_to_budget(&layers, 2, 3, &hints(), budget).unwrap();
+        let [LayerConfig::HashGrid(_), LayerConfig::Relu(relu), _] = network.layers() else {
+            panic!("the kinds stay")
+        };
+        (network.parameter_count(), relu.width)
+    };
+    let (parameters, width) = sized(SizeBudget::UpTo(2_000_000));
+    assert!(
+        width == 64 && parameters < 1_500_000,
+        "{width} {parameters}"
+    );
+    assert_eq!(
+        sized(SizeBudget::UpTo(400_000)),
+        sized(SizeBudget::About(400_000))
+    );
 }
 
 #[test]

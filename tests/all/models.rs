@@ -6,7 +6,9 @@ use std::path::Path;
 use inr::config::{PRESETS, Request, Resolved, SignalFacts, resolve};
 use inr::engine::{Engine, TiledEngine};
 use inr::model::file::{FORMAT, Header, Model, ModelFileError};
-use inr::model::{Hints, LAYER_KINDS, LayerConfig, Network, NetworkError, size_to_budget};
+use inr::model::{
+    Hints, LAYER_KINDS, LayerConfig, Network, NetworkError, SizeBudget, size_to_budget,
+};
 use inr::signal::{Image, Layout, Signal};
 use inr::train::{Flow, Run, State};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -112,7 +114,8 @@ fn every_layer_kind_can_be_sized() {
                 vec![first, config, linear]
             };
             for budget in [5_000, 50_000, 430_000] {
-                let network = size_to_budget(&layers, 2, 3, &Hints::default(), budget).unwrap();
+                let budget_of = SizeBudget::About(budget);
+                let network = size_to_budget(&layers, 2, 3, &Hints::default(), budget_of).unwrap();
                 let found = network.parameter_count();
                 let error = (found as f64 / budget as f64 - 1.0).abs();
                 assert!(error < 0.03, "{}: {found} instead of {budget}", kind.name);

@@ -256,7 +256,7 @@ impl PlannedInput {
 impl PlannedRun {
     /// The parameters asked for and those that the network has, when they differ noticeably.
     pub fn off_size(&self) -> Option<[usize; 2]> {
-        let asked = self.resolved.budget?;
+        let asked = self.resolved.asked?;
         let parameters = self.resolved.network.parameter_count();
         let off = parameters.abs_diff(asked) as f64 > SAME_SIZE * asked as f64;
         off.then_some([asked, parameters])
