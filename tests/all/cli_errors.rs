@@ -271,7 +271,7 @@ fn numbers_out_of_range() {
     // Refused before memory is taken: 5 · 10⁹ weights would be 20 GB.
     fails(
         &place,
-        "fit icon.png --params 5000M --device cpu -q",
+        "fit icon.png --model siren --params 5000M --device cpu -q",
         2,
         &["at most 100000000"],
     );
