@@ -30,8 +30,8 @@ pub struct Sine {
     /// Whether the layer reads coordinates, which selects the paper's first-layer init.
     #[serde(default)]
     pub first: bool,
-    /// α, the factor on the initial weights; above 1 the network starts with higher frequencies ("Fast neural fields", Yeom et al.
-    /// 2025, who scale all but the last layer).
+    /// α, the factor on the initial weights; above 1 the network starts with higher frequencies ("Fast Neural Fields", ICLR 2025,
+    /// which scales all but the last layer).
     #[serde(default = "default_weight_scale")]
     pub weight_scale: f32,
 }
@@ -45,8 +45,8 @@ fn default_omega_0() -> f32 {
     30.0
 }
 
-/// A derived ω₀ is this times √f, f the largest root-mean-square frequency of the signal in cycles an axis. Best for three
-/// photographs with f from 17 to 55, of ω₀ = 30, 60, 90 and 120; the paper's 30 belongs to f = 4.
+/// A derived ω₀ is this times √f, f the largest root-mean-square frequency of the signal in cycles an axis. A line through the best
+/// of ω₀ = 30, 60 and 90 for three photographs with f from 17 to 55; the paper's 30 belongs to f = 4.
 const OMEGA_PER_ROOT_FREQUENCY: f32 = 15.0;
 
 /// Bounds of a derived ω₀: beyond them nothing was tried.
