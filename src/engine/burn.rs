@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::oriented::Oriented;
 use super::{Batch, Engine, EngineError, Loss, Measured};
 use crate::model::{Network, Parameters};
 
@@ -45,6 +46,32 @@ pub fn forward(network: &Network, parameters: &[Tensor<2>], input: Tensor<2>) ->
     x
 }
 
+/// Value `[n, 1]` and gradient `[n, d_in]` of a network with one output, by the derivative rules of its layers.
+fn forward_with_gradient(
+    network: &Network,
+    parameters: &[Tensor<2>],
+    input: Tensor<2>,
+) -> (Tensor<2>, Tensor<2>) {
+    let [rows, d_in] = input.dims();
+    let axis = |axis: usize| {
+        let mut ones = vec![0.0; rows * d_in];
+        ones.iter_mut()
+            .skip(axis)
+            .step_by(d_in)
+            .for_each(|one| *one = 1.0_f32);
+        Tensor::from_data(TensorData::new(ones, [rows, d_in]), &input.device())
+    };
+    let mut tangents: Vec<Tensor<2>> = (0..d_in).map(axis).collect();
+    let mut rest = parameters;
+    let mut x = input;
+    for (config, count) in network.layers().iter().zip(network.tensors_per_layer()) {
+        let (own, others) = rest.split_at(count);
+        (x, tangents) = config.layer().forward_with_tangents(own, x, tangents);
+        rest = others;
+    }
+    (x, Tensor::cat(tangents, 1))
+}
+
 impl Engine for BurnEngine {
     fn loss_and_gradients(
         &mut self,
@@ -66,17 +93,22 @@ impl Engine for BurnEngine {
             .into_iter()
             .map(Tensor::require_grad)
             .collect();
-        let chunks = batch
-            .coordinates
-            .chunks(ROWS_AT_ONCE * network.d_in())
-            .zip(batch.targets.chunks(ROWS_AT_ONCE * network.d_out()));
-        for (coordinates, targets) in chunks {
-            let rows = targets.len() / network.d_out();
-            let input = self.upload(coordinates, [rows, network.d_in()], &device);
-            let target = self.upload(targets, [rows, network.d_out()], &device);
-            let difference = forward(network, &leaves, input) - target;
-            let square = difference.clone().inner().square().sum().mul_scalar(scale);
-            let value = loss.sum(difference).mul_scalar(scale);
+        let (d_in, d_out) = (network.d_in(), network.d_out());
+        for (chunk, coordinates) in batch.coordinates.chunks(ROWS_AT_ONCE * d_in).enumerate() {
+            let rows = coordinates.len() / d_in;
+            let input = self.upload(coordinates, [rows, d_in], &device);
+            let [value, square] = if loss.needs_normals() {
+                let normals = &batch.normals[chunk * ROWS_AT_ONCE * d_in..][..rows * d_in];
+                let normals = self.upload(normals, [rows, d_in], &device);
+                let (value, gradient) = forward_with_gradient(network, &leaves, input);
+                Oriented::new(batch.coordinates.len() / d_in).sum(value, gradient, normals)
+            } else {
+                let targets = &batch.targets[chunk * ROWS_AT_ONCE * d_out..][..rows * d_out];
+                let target = self.upload(targets, [rows, d_out], &device);
+                let difference = forward(network, &leaves, input) - target;
+                let square = difference.clone().inner().square().sum();
+                [loss.sum(difference), square].map(|sum| sum.mul_scalar(scale))
+            };
             let tape = value.backward();
             measured.loss += f64::from(value.try_into_scalar::<f32>().map_err(failed)?);
             measured.mean_squared_error +=

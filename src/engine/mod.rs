@@ -6,6 +6,7 @@
 
 mod burn;
 mod loss;
+mod oriented;
 mod profile;
 mod tiled;
 
@@ -23,6 +24,8 @@ pub struct Batch {
     pub coordinates: Vec<f32>,
     /// `[n, d_out]`, each in [-1, 1].
     pub targets: Vec<f32>,
+    /// `[n, d_in]` for a loss that needs them, else empty: the unit normal of a point on the surface, zeros elsewhere.
+    pub normals: Vec<f32>,
 }
 
 /// What a training step measures besides the gradients, averaged over all numbers of the batch.

@@ -105,6 +105,77 @@ fn multiply_in_place_body<const FMA: bool>(y: &mut [f32], x: &[f32]) {
     );
 }
 
+/// product = x y, element by element.
+pub fn multiply(x: &[f32], y: &[f32], product: &mut [f32]) {
+    dispatch!(multiply_body(x: &[f32], y: &[f32], product: &mut [f32]));
+}
+
+#[inline(always)]
+fn multiply_body<const FMA: bool>(x: &[f32], y: &[f32], product: &mut [f32]) {
+    for_each(
+        [x, y],
+        [product],
+        #[inline(always)]
+        |[x, y], _| [x * y],
+    );
+}
+
+/// sum += x y z, element by element.
+pub fn multiply_add([x, y, z]: [&[f32]; 3], sum: &mut [f32]) {
+    dispatch!(multiply_add_body(x: &[f32], y: &[f32], z: &[f32], sum: &mut [f32]));
+}
+
+#[inline(always)]
+fn multiply_add_body<const FMA: bool>(x: &[f32], y: &[f32], z: &[f32], sum: &mut [f32]) {
+    for_each(
+        [x, y, z],
+        [sum],
+        #[inline(always)]
+        |[x, y, z], [sum]| [mul_add::<FMA>(x * y, z, sum)],
+    );
+}
+
+/// product[r, m·d + i] = x[r, m·d + i] y[r, i] for every m; `x` and `product`: `[rows, M·d]`, `y`: `[rows, d]`.
+pub fn multiply_repeated(x: &[f32], y: &[f32], d: usize, product: &mut [f32]) {
+    assert_eq!(x.len(), product.len(), "product must be as long as x");
+    dispatch!(multiply_repeated_body(x: &[f32], y: &[f32], d: usize, product: &mut [f32]));
+}
+
+#[inline(always)]
+fn multiply_repeated_body<const FMA: bool>(x: &[f32], y: &[f32], d: usize, product: &mut [f32]) {
+    let columns = x.len() / (y.len() / d).max(1);
+    let rows = x
+        .chunks_exact(columns)
+        .zip(product.chunks_exact_mut(columns));
+    for ((x, product), y) in rows.zip(y.chunks_exact(d)) {
+        for (x, product) in x.chunks_exact(d).zip(product.chunks_exact_mut(d)) {
+            for ((x, y), product) in x.iter().zip(y).zip(product) {
+                *product = x * y;
+            }
+        }
+    }
+}
+
+/// sum[r, i] = Σ_m x[r, m·d + i] y[r, m·d + i]: the gradient of `y` in [`multiply_repeated`]; `sum`: `[rows, d]`.
+pub fn sum_of_products(x: &[f32], y: &[f32], d: usize, sum: &mut [f32]) {
+    assert_eq!(x.len(), y.len(), "x must be as long as y");
+    dispatch!(sum_of_products_body(x: &[f32], y: &[f32], d: usize, sum: &mut [f32]));
+}
+
+#[inline(always)]
+fn sum_of_products_body<const FMA: bool>(x: &[f32], y: &[f32], d: usize, sum: &mut [f32]) {
+    let columns = x.len() / (sum.len() / d).max(1);
+    let rows = x.chunks_exact(columns).zip(y.chunks_exact(columns));
+    for ((x, y), sum) in rows.zip(sum.chunks_exact_mut(d)) {
+        sum.fill(0.0);
+        for (x, y) in x.chunks_exact(d).zip(y.chunks_exact(d)) {
+            for ((x, y), sum) in x.iter().zip(y).zip(sum.iter_mut()) {
+                *sum = mul_add::<FMA>(*x, *y, *sum);
+            }
+        }
+    }
+}
+
 /// sum = x + y and difference = x − y, element by element.
 pub fn sum_and_difference(x: &[f32], y: &[f32], sum: &mut [f32], difference: &mut [f32]) {
     dispatch!(sum_and_difference_body(

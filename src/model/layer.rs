@@ -10,6 +10,7 @@ use super::layers::{
     FourierKan, Gabor, GatedTanh, HashGrid, LayerNorm, Linear, Relu, Sine, SplineKan,
 };
 use super::parameters::{Parameter, ParameterSpec};
+use super::tangents::TangentForm;
 use crate::kernels::Buffer;
 
 /// Most outputs of a layer.
@@ -142,6 +143,11 @@ pub trait Layer: Debug + Send + Sync {
         input: Tensor<2>,
         tangents: Vec<Tensor<2>>,
     ) -> (Tensor<2>, Vec<Tensor<2>>);
+
+    /// The tile form of the derivative rule; a kind without one is left to the plain form by losses on derivatives.
+    fn tangent_form(&self) -> Option<TangentForm<'_>> {
+        None
+    }
 
     /// Multiply-adds of the matrix products that the formula needs for one row, forward.
     fn multiply_adds(&self, d_in: usize) -> usize;

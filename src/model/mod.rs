@@ -12,6 +12,7 @@ pub mod layers;
 mod network;
 mod parameters;
 mod sizing;
+mod tangents;
 
 pub use layer::{
     Hints, LAYER_KINDS, Layer, LayerConfig, LayerKind, Scattered, Size, TileBackward, TileForward,
@@ -20,3 +21,4 @@ pub use layer::{
 pub use network::{LayerSummary, Network, NetworkError};
 pub use parameters::{Parameter, ParameterSpec, Parameters};
 pub use sizing::{SizeBudget, size_to_budget};
+pub use tangents::{Pointwise, TangentForm};

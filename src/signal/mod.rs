@@ -60,6 +60,15 @@ pub trait Signal: Any + Send + Sync {
         targets: &mut [f32],
     );
 
+    /// Writes the unit normals `[indices.len(), d_in]` of the surface at the given samples, zeros for a sample that is not on it. Without
+    /// a surface they are all zeros.
+    ///
+    /// # Panics
+    /// As [`Signal::gather`].
+    fn gather_normals(&self, _indices: &[u32], normals: &mut [f32]) {
+        normals.fill(0.0);
+    }
+
     /// How fast the signal varies along each axis; frequencies of a network are derived from it.
     fn spectrum(&self) -> Spectrum;
 

@@ -134,6 +134,10 @@ impl Run<'_> {
         let mut batch = Batch {
             coordinates: vec![0.0; batch_size * self.network.d_in()],
             targets: vec![0.0; batch_size * self.network.d_out()],
+            normals: match self.training.loss.needs_normals() {
+                true => vec![0.0; batch_size * self.network.d_in()],
+                false => Vec::new(),
+            },
         };
         let mut gradients = state.parameters.zeros_like();
         let mut good = state.clone();
@@ -154,6 +158,9 @@ impl Run<'_> {
                     self.signal
                         .gather_within(&offset, &indices, coordinates, targets);
                 }
+            }
+            if self.training.loss.needs_normals() {
+                self.signal.gather_normals(&indices, &mut batch.normals);
             }
             let measured = engine.loss_and_gradients(
                 self.network,

@@ -21,4 +21,5 @@ mod optimizers;
 mod picture_files;
 mod program;
 mod signals;
+mod tangents;
 mod training;

@@ -9,14 +9,16 @@
 mod grid;
 mod part;
 mod plan;
+mod tangents;
 mod workspace;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use burn::tensor::Device;
 use rayon::prelude::*;
 
-use super::{Batch, Engine, EngineError, Loss, Measured, Profile};
+use super::{Batch, BurnEngine, Engine, EngineError, Loss, Measured, Profile};
 use crate::kernels::Buffer;
 use crate::kernels::elementwise::{l1, mse};
 use crate::model::{Network, Parameters};
@@ -91,6 +93,16 @@ impl Engine for TiledEngine {
         loss: Loss,
         gradients: &mut Parameters,
     ) -> Result<Measured, EngineError> {
+        if loss.needs_normals() {
+            return match tangents::suits(network) {
+                true => Ok(tangents::loss_and_gradients(
+                    network, parameters, batch, gradients,
+                )),
+                // A layer kind without a tile form of its derivative rule has a plain one.
+                false => BurnEngine::new(Device::flex())
+                    .loss_and_gradients(network, parameters, batch, loss, gradients),
+            };
+        }
         let (d_in, d_out) = (network.d_in(), network.d_out());
         let rows = batch.targets.len() / d_out;
         let part_rows = rows.div_ceil(MOST_PARTS).max(ROWS_OF_A_PART);
@@ -135,6 +147,7 @@ impl Engine for TiledEngine {
                     part.loss += match loss {
                         Loss::Mse => squared_error,
                         Loss::L1 => l1(prediction, target, gradient, scale),
+                        Loss::Oriented => unreachable!("handled above"),
                     };
                     workspace.profile.loss += start.elapsed();
                     workspace.backward(plan, weights, input, place..place + rows, &mut part);

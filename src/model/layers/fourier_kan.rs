@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::super::init;
 use super::super::layer::{Hints, Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::{Parameter, ParameterSpec};
+use super::super::tangents::{Pointwise, TangentForm};
 use super::affine::{self, PreparedWeight};
 use super::trigonometry::reduce_phase;
 use super::{has_width, is_open, positive};
@@ -203,6 +204,13 @@ impl Layer for FourierKan {
         (self.forward(parameters, input), tangents)
     }
 
+    fn tangent_form(&self) -> Option<TangentForm<'_>> {
+        Some(TangentForm {
+            before: Some(self),
+            ..TangentForm::AFFINE
+        })
+    }
+
     fn multiply_adds(&self, d_in: usize) -> usize {
         2 * self.frequencies * d_in * self.width
     }
@@ -266,6 +274,30 @@ impl Layer for FourierKan {
                 self.frequencies,
                 grad_input,
             );
+        }
+    }
+}
+
+impl Pointwise for FourierKan {
+    fn functions(&self) -> usize {
+        2 * self.frequencies
+    }
+
+    fn jet(&self, x: &[f32], d: usize, [value, slope, curvature]: [&mut [f32]; 3]) {
+        features(x, d, self.input_scale, self.frequencies, value);
+        let half = self.frequencies * d;
+        let rows = value
+            .chunks_exact(2 * half)
+            .zip(slope.chunks_exact_mut(2 * half));
+        for ((value, slope), curvature) in rows.zip(curvature.chunks_exact_mut(2 * half)) {
+            let (cosines, sines) = value.split_at(half);
+            for column in 0..half {
+                let factor = (column / d + 1) as f32 * self.input_scale;
+                slope[column] = -factor * sines[column];
+                slope[half + column] = factor * cosines[column];
+                curvature[column] = -factor * factor * cosines[column];
+                curvature[half + column] = -factor * factor * sines[column];
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::super::init;
 use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::{Parameter, ParameterSpec};
+use super::super::tangents::TangentForm;
 use super::affine::{self, PreparedWeight};
 use super::{has_width, is_open, positive};
 
@@ -86,6 +87,10 @@ impl Layer for Linear {
             .map(|t| t.matmul(parameters[0].clone()))
             .collect();
         (self.forward(parameters, input), tangents)
+    }
+
+    fn tangent_form(&self) -> Option<TangentForm<'_>> {
+        Some(TangentForm::AFFINE)
     }
 
     fn multiply_adds(&self, d_in: usize) -> usize {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::init;
 use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::{Parameter, ParameterSpec};
+use super::super::tangents::{Pointwise, TangentForm};
 use super::affine::{self, PreparedWeight};
 use super::{has_width, is_open};
 use crate::kernels::activation::{relu_backward_in_place, relu_in_place};
@@ -75,6 +76,13 @@ impl Layer for Relu {
         (output, tangents)
     }
 
+    fn tangent_form(&self) -> Option<TangentForm<'_>> {
+        Some(TangentForm {
+            after: Some(self),
+            ..TangentForm::AFFINE
+        })
+    }
+
     fn multiply_adds(&self, d_in: usize) -> usize {
         d_in * self.width
     }
@@ -98,5 +106,19 @@ impl Layer for Relu {
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
         relu_backward_in_place(tile.output, tile.grad_output);
         affine::backward_tile(d_in, self.width, tile);
+    }
+}
+
+impl Pointwise for Relu {
+    fn functions(&self) -> usize {
+        1
+    }
+
+    fn jet(&self, x: &[f32], _d: usize, [value, slope, curvature]: [&mut [f32]; 3]) {
+        value.copy_from_slice(x);
+        relu_in_place(value);
+        slope.fill(1.0);
+        relu_backward_in_place(value, slope);
+        curvature.fill(0.0);
     }
 }

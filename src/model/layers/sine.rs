@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::super::init;
 use super::super::layer::{Hints, Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::{Parameter, ParameterSpec};
+use super::super::tangents::{Pointwise, TangentForm};
 use super::affine::{self, PreparedWeight};
 use super::trigonometry::reduce_phase;
 use super::{has_width, is_open, positive};
-use crate::kernels::elementwise::multiply_in_place;
+use crate::kernels::elementwise::{multiply_in_place, scale};
 use crate::kernels::trigonometry::{sine_forward, sine_in_place};
 
 /// A matrix, a bias and a sine.
@@ -130,6 +131,13 @@ impl Layer for Sine {
         (phase.sin(), tangents)
     }
 
+    fn tangent_form(&self) -> Option<TangentForm<'_>> {
+        Some(TangentForm {
+            after: Some(self),
+            ..TangentForm::AFFINE
+        })
+    }
+
     fn multiply_adds(&self, d_in: usize) -> usize {
         d_in * self.width
     }
@@ -159,5 +167,18 @@ impl Layer for Sine {
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
         multiply_in_place(tile.grad_output, tile.tape);
         affine::backward_tile(d_in, self.width, tile);
+    }
+}
+
+impl Pointwise for Sine {
+    fn functions(&self) -> usize {
+        1
+    }
+
+    fn jet(&self, x: &[f32], _d: usize, [value, slope, curvature]: [&mut [f32]; 3]) {
+        value.copy_from_slice(x);
+        sine_forward(value, self.omega_0, slope);
+        curvature.copy_from_slice(value);
+        scale(-self.omega_0 * self.omega_0, curvature);
     }
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::super::init;
 use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::{Parameter, ParameterSpec};
+use super::super::tangents::{Pointwise, TangentForm};
 use super::affine::{self, PreparedWeight};
 use super::fourier_kan::constant_row;
 use super::trigonometry::reduce_phase;
@@ -169,6 +170,27 @@ impl SplineKan {
         }
     }
 
+    /// r(x), r'(x) and r''(x).
+    fn residual_jet(&self, x: f32) -> [f32; 3] {
+        match self.residual {
+            Residual::Silu => {
+                let gate = 1.0 / (1.0 + (-x).exp());
+                let slope = gate * (1.0 + x * (1.0 - gate));
+                [
+                    x * gate,
+                    slope,
+                    gate * (1.0 - gate) * (2.0 + x * (1.0 - 2.0 * gate)),
+                ]
+            }
+            Residual::Identity => [x, 1.0, 0.0],
+            Residual::Sine => {
+                let (sin, cos) = (self.omega_0 * x).sin_cos();
+                [sin, self.omega_0 * cos, -self.omega_0 * self.omega_0 * sin]
+            }
+            Residual::None => [0.0; 3],
+        }
+    }
+
     /// r(x) and r'(x) on slices.
     fn residual_tile(&self, input: &[f32], value: &mut [f32], slope: &mut [f32]) {
         match self.residual {
@@ -287,6 +309,15 @@ impl Layer for SplineKan {
         (self.forward(parameters, input), tangents)
     }
 
+    fn tangent_form(&self) -> Option<TangentForm<'_>> {
+        let weights: &[usize] = if self.has_residual() { &[0, 2] } else { &[0] };
+        Some(TangentForm {
+            before: Some(self),
+            weights,
+            ..TangentForm::AFFINE
+        })
+    }
+
     /// The four B-splines that are not zero at a point, and the residual function.
     fn multiply_adds(&self, d_in: usize) -> usize {
         (4 + usize::from(self.has_residual())) * d_in * self.width
@@ -379,6 +410,43 @@ impl SplineKan {
             d_out: self.width,
             range: self.range,
             grid_size: self.grid_size,
+        }
+    }
+}
+
+impl Pointwise for SplineKan {
+    /// The B-splines, then the residual function.
+    fn functions(&self) -> usize {
+        self.bases() + usize::from(self.has_residual())
+    }
+
+    fn jet(&self, x: &[f32], d: usize, [value, slope, curvature]: [&mut [f32]; 3]) {
+        let inverse_h = self.grid_size as f32 / (2.0 * self.range);
+        let columns = self.functions() * d;
+        let place =
+            |row: usize, function: usize, input: usize| row * columns + function * d + input;
+        for (row, x) in x.chunks_exact(d).enumerate() {
+            for (input, &x) in x.iter().enumerate() {
+                let inside = x.clamp(-self.range, self.range);
+                let excess = x - inside;
+                for basis in 0..self.bases() {
+                    // As in `Self::basis`.
+                    let u = inside * inverse_h - (basis as f32 - 1.0 - self.range * inverse_h);
+                    let (a, b) = ((2.0 - u.abs()).max(0.0), (1.0 - u.abs()).max(0.0));
+                    let at = place(row, basis, input);
+                    slope[at] = u.signum() * (4.0 * b * b - a * a) * 0.5 * inverse_h;
+                    value[at] = (a * a * a - 4.0 * b * b * b) / 6.0 + slope[at] * excess;
+                    // Straight lines beyond the knots.
+                    curvature[at] = match excess == 0.0 {
+                        true => (a - 4.0 * b) * inverse_h * inverse_h,
+                        false => 0.0,
+                    };
+                }
+                if self.has_residual() {
+                    let at = place(row, self.bases(), input);
+                    [value[at], slope[at], curvature[at]] = self.residual_jet(x);
+                }
+            }
         }
     }
 }

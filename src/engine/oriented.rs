@@ -1,0 +1,116 @@
+//! A loss for points with normals: the network becomes the signed distance to the surface they lie on (Sitzmann et al. 2020, eq. 6).
+//!
+//! With n the normal of a point, and none off the surface, a row costs
+//!
+//! ```text
+//! on the surface:   3000 |f| + 100 (1 − cos(∇f, n)) + 50 | |∇f| − 1 |
+//! off the surface:  100 exp(−100 |f|)               + 50 | |∇f| − 1 |
+//! ```
+//!
+//! The weights are those of the authors' code; α = 100 keeps values off the surface away from zero. The loss is the mean over the rows.
+
+use burn::tensor::Tensor;
+
+use super::Measured;
+
+const SURFACE: f32 = 3000.0;
+const NORMAL: f32 = 100.0;
+const EIKONAL: f32 = 50.0;
+const OFF_SURFACE: f32 = 100.0;
+/// α of the paper.
+const SHARPNESS: f32 = 100.0;
+/// |∇f| below which its direction means nothing.
+const SMALLEST_GRADIENT: f32 = 1e-8;
+
+/// The loss of a batch, row by row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Oriented {
+    /// 1 / rows of the whole batch.
+    scale: f32,
+}
+
+impl Oriented {
+    pub fn new(rows: usize) -> Self {
+        Self {
+            scale: 1.0 / rows as f32,
+        }
+    }
+
+    /// Adds the rows of a tile to `measured` and writes the gradients of f and of ∇f.
+    ///
+    /// `value`: `[rows]`; `tangents`: `[d, rows]`, ∇f axis by axis; `normals`: `[rows, d]`, zeros off the surface. `gradients`: of `value`
+    /// and of `tangents`.
+    pub fn rows(
+        self,
+        value: &[f32],
+        tangents: &[f32],
+        normals: &[f32],
+        [grad_value, grad_tangents]: [&mut [f32]; 2],
+        measured: &mut Measured,
+    ) {
+        let rows = value.len();
+        let d = normals.len() / rows;
+        for (row, normal) in normals.chunks_exact(d).enumerate() {
+            let f = value[row];
+            let at = |axis: usize| axis * rows + row;
+            let norm = (0..d)
+                .map(|axis| tangents[at(axis)].powi(2))
+                .sum::<f32>()
+                .sqrt();
+            let length = normal.iter().map(|n| n * n).sum::<f32>().sqrt();
+            let safe = norm.max(SMALLEST_GRADIENT);
+            let mut loss = EIKONAL * (norm - 1.0).abs();
+            let along = EIKONAL * (norm - 1.0).signum() / safe;
+            let slope;
+            if length > 0.0 {
+                let dot: f32 = (0..d).map(|axis| tangents[at(axis)] * normal[axis]).sum();
+                let cosine = dot / (safe * length);
+                loss += SURFACE * f.abs() + NORMAL * (1.0 - cosine);
+                slope = SURFACE * f.signum();
+                for axis in 0..d {
+                    let towards = normal[axis] / (safe * length);
+                    let tangent = tangents[at(axis)];
+                    grad_tangents[at(axis)] = self.scale
+                        * (along * tangent - NORMAL * (towards - cosine * tangent / (safe * safe)));
+                }
+                measured.mean_squared_error += f64::from(self.scale * f * f);
+            } else {
+                let near = OFF_SURFACE * (-SHARPNESS * f.abs()).exp();
+                loss += near;
+                slope = -SHARPNESS * near * f.signum();
+                for axis in 0..d {
+                    grad_tangents[at(axis)] = self.scale * along * tangents[at(axis)];
+                }
+            }
+            grad_value[row] = self.scale * slope;
+            measured.loss += f64::from(self.scale * loss);
+        }
+    }
+
+    /// The plain twin: the loss of some rows, and their part of the mean squared error on the surface.
+    ///
+    /// `value`: `[n, 1]`; `gradient` and `normals`: `[n, d]`.
+    pub fn sum(self, value: Tensor<2>, gradient: Tensor<2>, normals: Tensor<2>) -> [Tensor<1>; 2] {
+        let length = normals.clone().square().sum_dim(1).sqrt();
+        let on = length.clone().sign();
+        let off = on.clone().neg().add_scalar(1.0);
+        let norm = gradient.clone().square().sum_dim(1).sqrt();
+        let safe = norm.clone().clamp_min(SMALLEST_GRADIENT);
+        // A normal of length 0 has the product 0 with anything.
+        let cosine = (gradient * normals).sum_dim(1) / (safe * length.clamp_min(SMALLEST_GRADIENT));
+        let absolute = value.clone().abs();
+        let on_surface =
+            absolute.clone().mul_scalar(SURFACE) + cosine.neg().add_scalar(1.0).mul_scalar(NORMAL);
+        let off_surface = absolute
+            .mul_scalar(-SHARPNESS)
+            .exp()
+            .mul_scalar(OFF_SURFACE);
+        let eikonal = norm.sub_scalar(1.0).abs().mul_scalar(EIKONAL);
+        let loss = on.clone() * on_surface + off * off_surface + eikonal;
+        let square = value.inner().square() * on.inner();
+        [
+            loss.sum().mul_scalar(self.scale),
+            square.sum().mul_scalar(self.scale),
+        ]
+    }
+}
