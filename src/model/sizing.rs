@@ -8,7 +8,7 @@ use super::network::{Network, NetworkError};
 pub enum SizeBudget {
     /// As near as possible to this many.
     About(usize),
-    /// No more than about this many: widths beside a table stay as written where the table cannot take them all.
+    /// No more than this many, where the smallest sizes allow it: widths beside a table stay as written where the table cannot take them all.
     UpTo(usize),
 }
 
@@ -32,6 +32,10 @@ pub fn size_to_budget(
     // Scaling would hide a size of 0.
     let unscaled = Network::new(layers.to_vec(), d_in, d_out, hints)?;
     let count = |network: &Network| network.parameter_count();
+    let distance = |network: &Network| match count(network) {
+        count if count > budget && !must_be_near => usize::MAX,
+        count => count.abs_diff(budget),
+    };
     let build = |sizes: &[usize]| -> Result<Network, NetworkError> {
         let mut layers = layers.to_vec();
         for (config, &size) in layers.iter_mut().zip(sizes) {
@@ -87,7 +91,6 @@ pub fn size_to_budget(
     let mut sizes = scaled(low);
     let mut best = build(&sizes)?;
     loop {
-        let distance = count(&best).abs_diff(budget);
         let mut improved = None;
         for layer in 0..hidden {
             // Layers of pairs change by two outputs.
@@ -98,10 +101,10 @@ pub fn size_to_budget(
                 let mut candidate = sizes.clone();
                 candidate[layer] = size;
                 let network = build(&candidate)?;
-                let nearer = improved
+                let nearest = improved
                     .as_ref()
-                    .map_or(distance, |(_, n): &(_, Network)| count(n).abs_diff(budget));
-                if count(&network).abs_diff(budget) < nearer {
+                    .map_or(&best, |(_, network): &(_, Network)| network);
+                if distance(&network) < distance(nearest) {
                     improved = Some((candidate, network));
                 }
             }
