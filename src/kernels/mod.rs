@@ -22,6 +22,7 @@ pub mod hash_grid;
 pub mod matmul;
 mod matmul_narrow;
 mod matrix;
+pub mod node_spline;
 pub mod normalize;
 pub mod optimizer;
 mod spline;

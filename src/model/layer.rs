@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
 use super::layers::{
-    FourierKan, Gabor, GatedTanh, HashGrid, LayerNorm, Linear, Relu, Sine, SplineKan,
+    FactoredKan, FourierKan, Gabor, GatedTanh, HashGrid, LayerNorm, Linear, Relu, Sine, SplineKan,
 };
 use super::parameters::{Parameter, ParameterSpec};
 use super::tangents::TangentForm;
@@ -252,6 +252,7 @@ layer_kinds! {
     "gabor" => Gabor,
     "fourier-kan" => FourierKan,
     "spline-kan" => SplineKan,
+    "factored-kan" => FactoredKan,
     "gated-tanh" => GatedTanh,
     "layer-norm" => LayerNorm,
     "relu" => Relu,

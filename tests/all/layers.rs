@@ -92,6 +92,22 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, usize, Vec<Law>) {
                 vec![Law::Normal(deviations.repeat(2)), Law::Constant(0.0)],
             )
         }
+        LayerConfig::FactoredKan(l) => {
+            let bound = match l.residual {
+                Residual::Sine => siren(l.omega_0),
+                _ => torch,
+            };
+            let deviation = f64::from(l.noise_scale) / (151.0 / 315.0_f64).sqrt();
+            (
+                d_in * l.width + l.width + (l.grid_size + 3) * d_in,
+                d_in * l.width,
+                vec![
+                    Law::Uniform(bound),
+                    Law::Uniform(torch),
+                    Law::Normal(vec![deviation]),
+                ],
+            )
+        }
         LayerConfig::SplineKan(l) => {
             // The mean of Σ B_m² over an interval is ∫ B² = 151/315.
             let deviation = f64::from(l.noise_scale) / (d_in as f64 * 151.0 / 315.0).sqrt();

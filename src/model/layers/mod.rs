@@ -2,6 +2,7 @@
 
 mod affine;
 mod complex;
+mod factored_kan;
 mod fourier_kan;
 mod gabor;
 mod gated_tanh;
@@ -13,6 +14,7 @@ mod sine;
 mod spline_kan;
 mod trigonometry;
 
+pub use factored_kan::FactoredKan;
 pub use fourier_kan::FourierKan;
 pub use gabor::Gabor;
 pub use gated_tanh::GatedTanh;

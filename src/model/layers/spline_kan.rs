@@ -126,7 +126,7 @@ impl SplineKan {
     }
 
     /// Values and slopes of all B-splines at x, each `[n, (G+3)·d_in]`, column m·d_in + i.
-    fn basis(&self, input: Tensor<2>) -> [Tensor<2>; 2] {
+    pub(super) fn basis(&self, input: Tensor<2>) -> [Tensor<2>; 2] {
         let d_in = input.dims()[1];
         let range = f64::from(self.range);
         let inverse_h = self.grid_size as f64 / (2.0 * range);
@@ -149,7 +149,7 @@ impl SplineKan {
     }
 
     /// r(x) and r'(x).
-    fn residual_with_slope(&self, input: Tensor<2>) -> [Tensor<2>; 2] {
+    pub(super) fn residual_with_slope(&self, input: Tensor<2>) -> [Tensor<2>; 2] {
         match self.residual {
             Residual::Silu => {
                 let gate = activation::sigmoid(input.clone());
@@ -192,7 +192,7 @@ impl SplineKan {
     }
 
     /// r(x) and r'(x) on slices.
-    fn residual_tile(&self, input: &[f32], value: &mut [f32], slope: &mut [f32]) {
+    pub(super) fn residual_tile(&self, input: &[f32], value: &mut [f32], slope: &mut [f32]) {
         match self.residual {
             Residual::Silu => silu_with_derivative(input, value, slope),
             Residual::Identity => {

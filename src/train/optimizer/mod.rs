@@ -139,7 +139,7 @@ impl Optimizer {
                 // Orthogonal updates suit maps between hidden features; coordinates and channels have axes with a meaning.
                 let first_basis = config.muon_on_first_basis && p.shape.len() == 3;
                 let hidden = (p.layer > 0 || first_basis) && p.layer < last_layer;
-                let matrices = p.shape.len() >= 2 && !is_bias(p) && !is_table(p);
+                let matrices = p.shape.len() >= 2 && !is_bias(p) && !is_list(p);
                 if config.kind == OptimizerKind::Muon && hidden && matrices {
                     Rule::Muon(Muon::new(p))
                 } else {
@@ -233,7 +233,9 @@ fn is_bias(parameter: &Parameter) -> bool {
     parameter.name.ends_with(".bias")
 }
 
-/// Rows that are looked up, each by itself, and never multiplied as one matrix.
-fn is_table(parameter: &Parameter) -> bool {
-    parameter.name.ends_with(".table")
+/// Rows that are looked up, or functions, each by itself: never multiplied as one matrix.
+fn is_list(parameter: &Parameter) -> bool {
+    [".table", ".node_coefficients"]
+        .iter()
+        .any(|name| parameter.name.ends_with(name))
 }

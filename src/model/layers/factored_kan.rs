@@ -1,0 +1,242 @@
+//! `factored-kan`: one function a node and one weight an edge, φ_ij(x) = w_ij σ_i(x), σ_i(x) = r(x) + Σ_m c_mi B_m(x).
+//!
+//! y_j = b_j + Σ_i w_ij σ_i(x_i): a KAN (Liu et al. 2025) whose edges from one node share their shape, so that a layer has
+//! d_in d_out + (G+3) d_in numbers instead of (G+4) d_in d_out, and costs what a linear layer costs. With the sine residual and
+//! splines that start at zero it starts as the layer of a SIREN (Sitzmann et al. 2020) that learns its activations.
+//!
+//! Shapes: x `[n, d_in]`; weight w `[d_in, d_out]`; node coefficients c `[G+3, d_in]`; b `[d_out]`; y `[n, d_out]`. B_m and r are those of
+//! `spline-kan`, tangents beyond the knots included.
+//! Init: c in N(0, noise_scale² / (151/315)), so that the spline part of σ has the standard deviation noise_scale; w and b as the residual
+//! weights and the bias of `spline-kan`: SIREN's bound for a sine, U(±1/√d_in) for the others.
+//! Derivative: dy_j = Σ_i w_ij σ_i'(x_i) dx_i.
+
+use burn::tensor::Tensor;
+use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
+
+use super::super::init;
+use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
+use super::super::parameters::{Parameter, ParameterSpec};
+use super::affine::{self, PreparedWeight};
+use super::spline_kan::{Residual, SplineKan};
+use super::{has_width, is_open};
+use crate::kernels::elementwise::multiply_in_place;
+use crate::kernels::matmul::Start;
+use crate::kernels::node_spline::{NodeSpline, node_spline, node_spline_backward};
+
+/// A function of its own for every input, then a matrix and a bias.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactoredKan {
+    /// Number of outputs; the last layer of a network may leave it out.
+    #[serde(default, skip_serializing_if = "is_open")]
+    pub width: usize,
+    /// G, the number of knot intervals; at most 16, for the cost grows with it.
+    #[serde(default = "default_grid_size")]
+    pub grid_size: usize,
+    /// R: the knots span [-R, R].
+    #[serde(default = "default_range")]
+    pub range: f32,
+    /// The residual function r.
+    #[serde(default)]
+    pub residual: Residual,
+    /// ω₀ of the sine residual.
+    #[serde(default = "default_omega_0")]
+    pub omega_0: f32,
+    /// Standard deviation of the spline part of σ at the start; 0 starts with the residual alone.
+    #[serde(default)]
+    pub noise_scale: f32,
+}
+
+fn default_grid_size() -> usize {
+    5
+}
+
+fn default_range() -> f32 {
+    1.0
+}
+
+/// ω₀ = 30 (Sitzmann et al. 2020, §3.2).
+fn default_omega_0() -> f32 {
+    30.0
+}
+
+/// Beyond it the masks of the kernel cost more than the matrix.
+const LARGEST_GRID: usize = 16;
+
+impl FactoredKan {
+    pub(in super::super) const SUMMARY: &'static str =
+        "w (r(x) + sum_m c_m B_m(x)), one spline a node and one weight an edge, KAN";
+
+    pub(in super::super) fn examples() -> Vec<Self> {
+        let factored = |grid_size, range, residual, noise_scale| Self {
+            width: 5,
+            grid_size,
+            range,
+            residual,
+            omega_0: 30.0,
+            noise_scale,
+        };
+        vec![
+            factored(3, 0.5, Residual::Sine, 0.3),
+            factored(5, 1.0, Residual::Silu, 0.1),
+            factored(1, 1.2, Residual::None, 0.5),
+            factored(16, 1.0, Residual::Identity, 0.5),
+        ]
+    }
+
+    /// The layer whose edges have the functions of these nodes.
+    fn edges(&self) -> SplineKan {
+        SplineKan {
+            width: self.width,
+            grid_size: self.grid_size,
+            range: self.range,
+            residual: self.residual,
+            omega_0: self.omega_0,
+            noise_scale: self.noise_scale,
+        }
+    }
+
+    fn nodes(&self, d_in: usize) -> NodeSpline {
+        NodeSpline {
+            columns: d_in,
+            range: self.range,
+            grid_size: self.grid_size,
+        }
+    }
+
+    /// σ(x) and σ'(x), each `[n, d_in]`.
+    fn functions(&self, coefficients: &Tensor<2>, input: Tensor<2>) -> [Tensor<2>; 2] {
+        let edges = self.edges();
+        let [rows, d_in] = input.dims();
+        let bases = edges.bases();
+        let row = coefficients.clone().reshape([1, bases * d_in]);
+        let splines = edges.basis(input.clone()).map(|basis| {
+            let terms = (basis * row.clone()).reshape([rows, bases, d_in]);
+            terms.sum_dim(1).reshape([rows, d_in])
+        });
+        let [value, slope] = edges.residual_with_slope(input);
+        let [spline, spline_slope] = splines;
+        [value + spline, slope + spline_slope]
+    }
+}
+
+impl Layer for FactoredKan {
+    fn d_out(&self, _d_in: usize) -> usize {
+        self.width
+    }
+
+    fn set_d_out(&mut self, d_out: usize) {
+        self.width = d_out;
+    }
+
+    fn check(&self, d_in: usize) -> Result<(), String> {
+        has_width(self.width)?;
+        self.edges().check(d_in)?;
+        match self.grid_size <= LARGEST_GRID {
+            true => Ok(()),
+            false => Err(format!(
+                "grid_size is {}; it must be from 1 to {LARGEST_GRID}, for more take spline-kan",
+                self.grid_size
+            )),
+        }
+    }
+
+    fn parameters(&self, d_in: usize) -> Vec<ParameterSpec> {
+        let mut specs = affine::parameters(d_in, self.width);
+        specs.push(ParameterSpec::new(
+            "node_coefficients",
+            &[self.edges().bases(), d_in],
+        ));
+        specs
+    }
+
+    fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
+        let weight = match self.residual {
+            Residual::Sine => {
+                let bound = (6.0 / d_in as f32).sqrt() / self.omega_0;
+                init::uniform(rng, d_in * self.width, bound)
+            }
+            _ => init::torch_default(rng, d_in * self.width, d_in),
+        };
+        let bias = init::torch_default(rng, self.width, d_in);
+        // Σ_m B_m(x)² averages 151/315 over an interval.
+        let deviation = self.noise_scale / (151.0_f32 / 315.0).sqrt();
+        let coefficients = (0..self.edges().bases() * d_in).map(|_| init::normal(rng) * deviation);
+        vec![weight, bias, coefficients.collect()]
+    }
+
+    fn forward(&self, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
+        let [value, _] = self.functions(&parameters[2], input);
+        value.matmul(parameters[0].clone()) + parameters[1].clone()
+    }
+
+    fn forward_with_tangents(
+        &self,
+        parameters: &[Tensor<2>],
+        input: Tensor<2>,
+        tangents: Vec<Tensor<2>>,
+    ) -> (Tensor<2>, Vec<Tensor<2>>) {
+        let [value, slope] = self.functions(&parameters[2], input);
+        let tangents = tangents
+            .into_iter()
+            .map(|t| (slope.clone() * t).matmul(parameters[0].clone()))
+            .collect();
+        let output = value.matmul(parameters[0].clone()) + parameters[1].clone();
+        (output, tangents)
+    }
+
+    fn multiply_adds(&self, d_in: usize) -> usize {
+        d_in * self.width
+    }
+
+    fn is_separable(&self) -> bool {
+        true
+    }
+
+    /// The tape holds σ(x), then σ'(x); the scratch the gradient of σ.
+    fn tile_memory(&self, d_in: usize) -> TileMemory {
+        TileMemory {
+            tape: 2 * d_in,
+            scratch: d_in,
+            prepared: PreparedWeight::len(d_in, self.width),
+        }
+    }
+
+    fn prepare(&self, d_in: usize, parameters: &[Parameter], prepared: &mut [f32]) {
+        PreparedWeight::prepare(d_in, self.width, &parameters[0].values, prepared);
+    }
+
+    fn forward_tile(&self, d_in: usize, tile: TileForward) {
+        let (value, slope) = tile.tape.split_at_mut(tile.input.len());
+        self.edges().residual_tile(tile.input, value, slope);
+        if self.residual == Residual::None {
+            value.fill(0.0);
+            slope.fill(0.0);
+        }
+        let coefficients = &tile.parameters[2].values;
+        node_spline(&self.nodes(d_in), coefficients, tile.input, value, slope);
+        let bias = Start::Bias(&tile.parameters[1].values);
+        PreparedWeight::new(d_in, self.width, tile.prepared).forward(value, bias, tile.output);
+    }
+
+    fn backward_tile(&self, d_in: usize, tile: TileBackward) {
+        let (value, slope) = tile.tape.split_at(tile.input.len());
+        let [grad_weight, grad_bias, grad_coefficients] = tile.gradients else {
+            unreachable!("the layer has a weight, a bias and node coefficients")
+        };
+        affine::backward_bias(tile.grad_output, grad_bias);
+        affine::backward_weight(value, tile.grad_output, self.width, grad_weight);
+        let grad = &mut tile.scratch[..tile.input.len()];
+        PreparedWeight::new(d_in, self.width, tile.prepared).backward(
+            tile.grad_output,
+            Start::Zero,
+            grad,
+        );
+        node_spline_backward(&self.nodes(d_in), tile.input, grad, grad_coefficients);
+        if let Some(grad_input) = tile.grad_input {
+            grad_input.copy_from_slice(grad);
+            multiply_in_place(grad_input, slope);
+        }
+    }
+}
