@@ -1,11 +1,20 @@
 //! One cubic spline a column: the values and slopes of σ_i at the numbers of column i, and the gradients of its coefficients.
 //!
-//! σ_i(x) = Σ_m c_mi B_m(x) with the G + 3 B-splines of [`super::spline`] on knots from −R to R, and its tangents beyond them. With
-//! p = (x + R) G / 2R the position in knot intervals, four splines from f = clamp(⌊p⌋, 0, G) on are not zero. All columns of a vector
-//! go through every f; where one does not belong, its lanes are masked. So there is neither a branch nor a look-up, and for the few
-//! intervals of a hidden layer that is the fastest.
+//! σ_i(x) = Σ_m c_mi B_m(x) with the G + 3 B-splines of [`super::spline`] on knots from −R to R, and its tangents beyond them. Sixteen
+//! columns go through their rows together, with their coefficients, or the sums of the gradients of these, in registers. Which four
+//! bases are not zero differs from lane to lane; lanes are picked for each of the G + 1 places in turn, without a branch or a
+//! look-up, which for the few intervals of a hidden layer is the fastest.
 
-use super::{Block, LANES, dispatch, load, mul_add};
+use super::spline::Knots;
+use super::trigonometry::ROUND;
+use super::vector::Vector;
+use super::{LANES, dispatch_vector};
+
+/// Most knot intervals of a node's spline.
+pub const LARGEST_GRID: usize = 16;
+
+/// Most bases.
+const BASES: usize = LARGEST_GRID + 3;
 
 /// The splines of all columns.
 #[derive(Debug, Clone, Copy)]
@@ -14,17 +23,33 @@ pub struct NodeSpline {
     pub columns: usize,
     /// R.
     pub range: f32,
-    /// G.
+    /// G, at most [`LARGEST_GRID`].
     pub grid_size: usize,
 }
 
 impl NodeSpline {
-    /// B-splines of a column.
     fn bases(&self) -> usize {
         self.grid_size + 3
     }
 
+    /// 1/h, knot intervals in a unit of x.
+    fn inverse_h(&self) -> f32 {
+        self.grid_size as f32 / (2.0 * self.range)
+    }
+
+    /// First and width of the blocks of columns.
+    fn blocks(&self) -> impl Iterator<Item = (usize, usize)> {
+        let columns = self.columns;
+        (0..columns)
+            .step_by(LANES)
+            .map(move |first| (first, LANES.min(columns - first)))
+    }
+
     fn check(&self, coefficients: &[f32], tiles: &[&[f32]]) {
+        assert!(
+            (1..=LARGEST_GRID).contains(&self.grid_size),
+            "grid_size must be from 1 to {LARGEST_GRID}"
+        );
         assert_eq!(
             coefficients.len(),
             self.bases() * self.columns,
@@ -38,140 +63,192 @@ impl NodeSpline {
     }
 }
 
-/// Where 16 numbers lie: the first of their four splines, and those splines' values and slopes there, in units of a knot interval.
-struct Located {
-    first: Block,
-    value: [Block; 4],
-    slope: [Block; 4],
-}
-
-impl Located {
-    #[inline(always)]
-    fn new<const FMA: bool>(spline: &NodeSpline, x: &Block) -> Self {
-        let grid_size = spline.grid_size as f32;
-        let inverse_h = grid_size / (2.0 * spline.range);
-        let mut located = Self {
-            first: [0.0; LANES],
-            value: [[0.0; LANES]; 4],
-            slope: [[0.0; LANES]; 4],
-        };
-        for lane in 0..LANES {
-            let position = mul_add::<FMA>(x[lane], inverse_h, 0.5 * grid_size);
-            let first = position.floor().clamp(0.0, grid_size);
-            let t = position - first;
-            let is_inside = position >= 0.0 && position < grid_size;
-            // Beyond the knots a tangent takes the place of the curve: its bend is that at t = 0.
-            let (u, rest) = if is_inside { (t, 0.0) } else { (0.0, t) };
-            let s = 1.0 - u;
-            let slope = [
-                -0.5 * s * s,
-                u * mul_add::<FMA>(1.5, u, -2.0),
-                -s * mul_add::<FMA>(1.5, s, -2.0),
-                0.5 * u * u,
-            ];
-            let value = [
-                s * s * s / 6.0,
-                2.0 / 3.0 + u * u * (0.5 * u - 1.0),
-                2.0 / 3.0 + s * s * (0.5 * s - 1.0),
-                u * u * u / 6.0,
-            ];
-            located.first[lane] = first;
-            for term in 0..4 {
-                located.value[term][lane] = mul_add::<FMA>(slope[term], rest, value[term]);
-                located.slope[term][lane] = slope[term] * inverse_h;
-            }
-        }
-        located
-    }
+/// The slopes of the four bases of a piece at `place`, in knot intervals; see [`Knots::bases`] for the values.
+#[inline(always)]
+fn slopes<V: Vector>(piece: V, place: V, last: V) -> [V; 4] {
+    let (zero, half) = (V::splat(0.0), V::splat(0.5));
+    // Beyond the knots the slopes stay those at t = 0.
+    let above = last.add(V::splat(ROUND + 1.0));
+    let t = zero.where_equal(
+        piece,
+        V::splat(ROUND),
+        zero.where_equal(piece, above, place),
+    );
+    let s = t.mul_add(V::splat(-1.0), V::splat(1.0));
+    // B' = ½ a² − 2 b² falling, with a and b the distances to where the parts of the spline end.
+    let inner = |u: V| u.mul_add(V::splat(1.5), V::splat(-2.0)).mul(u);
+    [
+        s.mul(s).mul(V::splat(-0.5)),
+        inner(t),
+        inner(s).mul(V::splat(-1.0)),
+        t.mul(t).mul(half),
+    ]
 }
 
 /// Adds σ_i(x) to `value` and σ_i'(x) to `slope`.
 ///
 /// `coefficients`: `[G + 3, d]`; `x`, `value`, `slope`: `[rows, d]`.
 pub fn node_spline(
-    spline: &NodeSpline,
+    spline: NodeSpline,
     coefficients: &[f32],
     x: &[f32],
     value: &mut [f32],
     slope: &mut [f32],
 ) {
     spline.check(coefficients, &[x, value, slope]);
-    dispatch!(node_spline_body(
-        spline: &NodeSpline, coefficients: &[f32], x: &[f32], value: &mut [f32], slope: &mut [f32]
+    dispatch_vector!(forward(
+        spline: NodeSpline, coefficients: &[f32], x: &[f32], value: &mut [f32], slope: &mut [f32]
     ));
 }
 
 #[inline(always)]
-fn node_spline_body<const FMA: bool>(
-    spline: &NodeSpline,
+fn forward<V: Vector, const ROWS: usize, const VECTORS: usize>(
+    spline: NodeSpline,
     coefficients: &[f32],
     x: &[f32],
     value: &mut [f32],
     slope: &mut [f32],
 ) {
-    let d = spline.columns;
-    for (row, x) in x.chunks_exact(d).enumerate() {
-        for first in (0..d).step_by(LANES) {
-            let width = LANES.min(d - first);
-            let located = Located::new::<FMA>(spline, &load(&x[first..first + width]));
-            let (mut sum, mut sum_slope) = ([0.0; LANES], [0.0; LANES]);
-            for start in 0..=spline.grid_size {
-                let mask = located
-                    .first
-                    .map(|f| if f == start as f32 { 1.0 } else { 0.0 * f });
-                // The last four reach one beyond the bases, where the tangent has no fourth.
-                for term in 0..4.min(spline.bases() - start) {
-                    let c = load(&coefficients[(start + term) * d + first..][..width]);
-                    for lane in 0..LANES {
-                        let c = c[lane] * mask[lane];
-                        sum[lane] = mul_add::<FMA>(c, located.value[term][lane], sum[lane]);
-                        sum_slope[lane] =
-                            mul_add::<FMA>(c, located.slope[term][lane], sum_slope[lane]);
-                    }
+    let knots = Knots::<V>::new(spline.range, spline.grid_size);
+    let (last, inverse_h) = (
+        V::splat(spline.grid_size as f32),
+        V::splat(spline.inverse_h()),
+    );
+    for (first, width) in spline.blocks() {
+        let mut own = [V::splat(0.0); BASES];
+        for (own, row) in own
+            .iter_mut()
+            .zip(coefficients.chunks_exact(spline.columns))
+        {
+            *own = V::load_some(&row[first..first + width]);
+        }
+        for start in (first..x.len()).step_by(spline.columns) {
+            let place_of = start..start + width;
+            let [piece, place] = knots.locate(V::load_some(&x[place_of.clone()]));
+            let class = knots.first_basis(piece);
+            let mut c = [own[0], own[1], own[2], own[3]];
+            for basis in 1..=spline.grid_size {
+                let here = V::splat(basis as f32);
+                for term in 0..4 {
+                    // Above the last knot there are three; the fourth is multiplied by 0.
+                    let other = own[(basis + term).min(BASES - 1)];
+                    c[term] = other.where_equal(class, here, c[term]);
                 }
             }
-            let at = row * d + first;
-            for lane in 0..width {
-                value[at + lane] += sum[lane];
-                slope[at + lane] += sum_slope[lane];
+            let bases = knots.bases(piece, place);
+            let slopes = slopes(piece, place, last);
+            let (mut sum, mut sum_slope) = (V::splat(0.0), V::splat(0.0));
+            for term in 0..4 {
+                sum = c[term].mul_add(bases[term], sum);
+                sum_slope = c[term].mul_add(slopes[term], sum_slope);
             }
+            let value = &mut value[place_of.clone()];
+            sum.add(V::load_some(value)).store_some(value);
+            let slope = &mut slope[place_of];
+            sum_slope
+                .mul_add(inverse_h, V::load_some(slope))
+                .store_some(slope);
         }
     }
 }
 
 /// Adds the gradient of the coefficients, Σ over the rows of B_m(x) `grad`, to `gradient` `[G + 3, d]`; `grad`: that of σ, `[rows, d]`.
-pub fn node_spline_backward(spline: &NodeSpline, x: &[f32], grad: &[f32], gradient: &mut [f32]) {
+pub fn node_spline_backward(spline: NodeSpline, x: &[f32], grad: &[f32], gradient: &mut [f32]) {
     spline.check(gradient, &[x, grad]);
-    dispatch!(node_spline_backward_body(
-        spline: &NodeSpline, x: &[f32], grad: &[f32], gradient: &mut [f32]
+    dispatch_vector!(backward(
+        spline: NodeSpline, x: &[f32], grad: &[f32], gradient: &mut [f32]
     ));
 }
 
 #[inline(always)]
-fn node_spline_backward_body<const FMA: bool>(
-    spline: &NodeSpline,
+fn backward<V: Vector, const ROWS: usize, const VECTORS: usize>(
+    spline: NodeSpline,
     x: &[f32],
     grad: &[f32],
     gradient: &mut [f32],
 ) {
-    let d = spline.columns;
-    for (x, grad) in x.chunks_exact(d).zip(grad.chunks_exact(d)) {
-        for first in (0..d).step_by(LANES) {
-            let width = LANES.min(d - first);
-            let located = Located::new::<FMA>(spline, &load(&x[first..first + width]));
-            let grad = load(&grad[first..first + width]);
-            for start in 0..=spline.grid_size {
-                let mask = located
-                    .first
-                    .map(|f| if f == start as f32 { 1.0 } else { 0.0 * f });
-                for term in 0..4.min(spline.bases() - start) {
-                    let sums = &mut gradient[(start + term) * d + first..][..width];
-                    for (lane, sum) in sums.iter_mut().enumerate() {
-                        let part = grad[lane] * mask[lane];
-                        *sum = mul_add::<FMA>(part, located.value[term][lane], *sum);
-                    }
+    let knots = Knots::<V>::new(spline.range, spline.grid_size);
+    let zero = V::splat(0.0);
+    for (first, width) in spline.blocks() {
+        let mut sums = [zero; BASES];
+        for start in (first..x.len()).step_by(spline.columns) {
+            let [piece, place] = knots.locate(V::load_some(&x[start..start + width]));
+            let class = knots.first_basis(piece);
+            let grad = V::load_some(&grad[start..start + width]);
+            let parts = knots.bases(piece, place).map(|basis| basis.mul(grad));
+            for basis in 0..=spline.grid_size {
+                let here = V::splat(basis as f32);
+                for term in 0..4 {
+                    let sum = &mut sums[(basis + term).min(BASES - 1)];
+                    *sum = parts[term].where_equal(class, here, zero).add(*sum);
                 }
             }
+        }
+        for (sum, row) in sums.iter().zip(gradient.chunks_exact_mut(spline.columns)) {
+            let row = &mut row[first..first + width];
+            sum.add(V::load_some(row)).store_some(row);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::spline::tests::reference;
+    use super::super::{for_every_instruction_set, scattered};
+    use super::*;
+
+    /// Within the knots and without, and at the knots.
+    fn inputs(count: usize) -> Vec<f32> {
+        let mut x = scattered(count, -1.4, 1.4);
+        x[..4].copy_from_slice(&[-0.7, 0.7, 0.0, -1.3]);
+        x
+    }
+
+    #[test]
+    fn values_slopes_and_gradients_are_sums_over_all_bases() {
+        for (columns, grid_size) in [(1, 1), (16, 3), (21, 5), (35, LARGEST_GRID)] {
+            let (range, rows) = (0.7, 9);
+            let spline = NodeSpline {
+                columns,
+                range,
+                grid_size,
+            };
+            let x = inputs(rows * columns);
+            let coefficients = scattered((grid_size + 3) * columns, -1.0, 1.0);
+            let grad = scattered(rows * columns, -2.0, 1.0);
+            let mut expected = [vec![0.5_f64; x.len()], vec![0.25; x.len()]];
+            let mut expected_gradient = vec![0.125_f64; coefficients.len()];
+            for (at, &x) in x.iter().enumerate() {
+                for m in 0..grid_size + 3 {
+                    let [value, slope] = reference(m, x, range, grid_size);
+                    let place = m * columns + at % columns;
+                    let c = f64::from(coefficients[place]);
+                    expected[0][at] += c * value;
+                    expected[1][at] += c * slope;
+                    expected_gradient[place] += value * f64::from(grad[at]);
+                }
+            }
+            for_every_instruction_set(|name| {
+                let (mut value, mut slope) = (vec![0.5; x.len()], vec![0.25; x.len()]);
+                node_spline(spline, &coefficients, &x, &mut value, &mut slope);
+                let mut gradient = vec![0.125; coefficients.len()];
+                node_spline_backward(spline, &x, &grad, &mut gradient);
+                let pairs = [
+                    (&value, &expected[0]),
+                    (&slope, &expected[1]),
+                    (&gradient, &expected_gradient),
+                ];
+                for (found, expected) in pairs {
+                    let largest = expected.iter().fold(1.0_f64, |most, e| most.max(e.abs()));
+                    for (found, expected) in found.iter().zip(expected) {
+                        let error = (f64::from(*found) - expected).abs();
+                        assert!(
+                            error < 1e-5 * largest,
+                            "{name}, {grid_size}: {found} {expected}"
+                        );
+                    }
+                }
+            });
         }
     }
 }

@@ -22,7 +22,7 @@ use super::spline_kan::{Residual, SplineKan};
 use super::{has_width, is_open};
 use crate::kernels::elementwise::multiply_in_place;
 use crate::kernels::matmul::Start;
-use crate::kernels::node_spline::{NodeSpline, node_spline, node_spline_backward};
+use crate::kernels::node_spline::{LARGEST_GRID, NodeSpline, node_spline, node_spline_backward};
 
 /// A function of its own for every input, then a matrix and a bias.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,9 +60,6 @@ fn default_range() -> f32 {
 fn default_omega_0() -> f32 {
     30.0
 }
-
-/// Beyond it the masks of the kernel cost more than the matrix.
-const LARGEST_GRID: usize = 16;
 
 impl FactoredKan {
     pub(in super::super) const SUMMARY: &'static str =
@@ -215,7 +212,7 @@ impl Layer for FactoredKan {
             slope.fill(0.0);
         }
         let coefficients = &tile.parameters[2].values;
-        node_spline(&self.nodes(d_in), coefficients, tile.input, value, slope);
+        node_spline(self.nodes(d_in), coefficients, tile.input, value, slope);
         let bias = Start::Bias(&tile.parameters[1].values);
         PreparedWeight::new(d_in, self.width, tile.prepared).forward(value, bias, tile.output);
     }
@@ -233,7 +230,7 @@ impl Layer for FactoredKan {
             Start::Zero,
             grad,
         );
-        node_spline_backward(&self.nodes(d_in), tile.input, grad, grad_coefficients);
+        node_spline_backward(self.nodes(d_in), tile.input, grad, grad_coefficients);
         if let Some(grad_input) = tile.grad_input {
             grad_input.copy_from_slice(grad);
             multiply_in_place(grad_input, slope);
