@@ -18,6 +18,8 @@
 
 use std::fmt::Debug;
 
+use super::parameters::Parameter;
+
 /// Functions of one number, applied to every number of a tile.
 pub trait Pointwise: Debug + Send + Sync {
     /// M, how many functions there are.
@@ -25,8 +27,14 @@ pub trait Pointwise: Debug + Send + Sync {
 
     /// Writes the values, the first and the second derivatives of all functions at `x` `[rows, d]`.
     ///
-    /// Each of the three is `[rows, M·d]`; function m of input i is in column m·d + i.
-    fn jet(&self, x: &[f32], d: usize, jet: [&mut [f32]; 3]);
+    /// Each of the three is `[rows, M·d]`; function m of input i is in column m·d + i. `parameters`: the tensors of the layer, for functions
+    /// that are trained.
+    fn jet(&self, parameters: &[Parameter], x: &[f32], d: usize, jet: [&mut [f32]; 3]);
+
+    /// Adds the gradients of the tensors that make up the functions themselves to `gradients`, one for each tensor of the layer.
+    ///
+    /// `grad`: the gradients of the values and of the first derivatives, both `[rows, M·d]`.
+    fn backward(&self, _x: &[f32], _d: usize, _grad: [&[f32]; 2], _gradients: &mut [Vec<f32>]) {}
 }
 
 /// A layer as y = a(F(x) W + b).

@@ -12,7 +12,7 @@ use crate::kernels::elementwise::{
     axpy, multiply, multiply_add, multiply_in_place, multiply_repeated, sum_of_products, sum_rows,
 };
 use crate::kernels::matmul::{MatrixMut, MatrixRef, Right, Start, matmul, pack, packed_len};
-use crate::model::{Network, Parameters, Pointwise, TangentForm};
+use crate::model::{Network, Parameter, Parameters, Pointwise, TangentForm};
 
 /// Fewest rows of a part.
 const ROWS_OF_A_PART: usize = 512;
@@ -26,7 +26,8 @@ struct Prepared<'a> {
     /// Columns of F(x).
     features: usize,
     d_out: usize,
-    bias: &'a [f32],
+    /// Its tensors.
+    own: &'a [Parameter],
     /// Places of its tensors among all parameters.
     first_tensor: usize,
     forward: Vec<f32>,
@@ -36,6 +37,8 @@ struct Prepared<'a> {
 /// What a layer keeps of a tile from forward to backward.
 #[derive(Default)]
 struct Tape {
+    /// `[rows, d_in]`, where there is an F.
+    input: Vec<f32>,
     /// `[d_in · rows, d_in]`, the tangents of the input.
     tangents: Vec<f32>,
     /// F(x), F'(x) and F''(x), each `[rows, features]`.
@@ -143,7 +146,7 @@ fn prepare<'a>(network: &'a Network, parameters: &'a Parameters) -> Vec<Prepared
             d_in,
             features,
             d_out,
-            bias: &own[form.bias].values,
+            own,
             first_tensor,
             forward,
             backward,
@@ -184,8 +187,9 @@ fn tile(
             tape,
             &mut sums.gradients,
         );
-        if index > 0 {
-            (grad_value, grad_tangents) = layer.backward_input(&grad_value, &grad_tangents, tape);
+        if index > 0 || layer.form.before.is_some() {
+            (grad_value, grad_tangents) =
+                layer.backward_input(&grad_value, &grad_tangents, tape, &mut sums.gradients);
         }
     }
 }
@@ -197,7 +201,8 @@ impl Prepared<'_> {
         let rows = x.len() / d_in;
         let axes = tangents.len() / x.len();
         if let Some(before) = self.form.before {
-            jet(before, &x, d_in, &mut tape.before);
+            jet(before, self.own, &x, d_in, &mut tape.before);
+            tape.input = x;
             tape.features.resize(axes * rows * features, 0.0);
             let blocks = tape.features.chunks_exact_mut(rows * features);
             for (out, tangent) in blocks.zip(tangents.chunks_exact(rows * d_in)) {
@@ -209,13 +214,17 @@ impl Prepared<'_> {
             tape.features = tangents;
         }
         let mut z = vec![0.0; rows * d_out];
-        self.product(&tape.before[0], Start::Bias(self.bias), &mut z);
+        self.product(
+            &tape.before[0],
+            Start::Bias(&self.own[self.form.bias].values),
+            &mut z,
+        );
         let mut sums = vec![0.0; axes * rows * d_out];
         self.product(&tape.features, Start::Zero, &mut sums);
         let Some(after) = self.form.after else {
             return (z, sums);
         };
-        jet(after, &z, d_out, &mut tape.after);
+        jet(after, self.own, &z, d_out, &mut tape.after);
         let mut out = vec![0.0; sums.len()];
         let blocks = out.chunks_exact_mut(rows * d_out);
         for (out, sums) in blocks.zip(sums.chunks_exact(rows * d_out)) {
@@ -261,34 +270,40 @@ impl Prepared<'_> {
         sum_rows(grad, &mut gradients[self.form.bias]);
     }
 
-    /// The gradients of the input and of its tangents from those of z and ż.
+    /// Adds the gradients of what F is made of; returns those of the input and of its tangents, from those of z and ż.
     fn backward_input(
         &self,
         grad: &[f32],
         grad_tangents: &[f32],
         tape: &Tape,
+        gradients: &mut [Vec<f32>],
     ) -> (Vec<f32>, Vec<f32>) {
-        let (of_features, of_tangents) =
-            (self.product_back(grad), self.product_back(grad_tangents));
-        if self.form.before.is_none() {
+        let of_features = self.product_back(grad);
+        let of_tangents = self.product_back(grad_tangents);
+        let Some(before) = self.form.before else {
             return (of_features, of_tangents);
-        }
+        };
         let [_, slope, curvature] = &tape.before;
         let d_in = self.d_in;
-        let block = slope.len() / self.features * d_in;
+        let block = tape.input.len();
         let mut grad_input = vec![0.0; block];
         sum_of_products(slope, &of_features, d_in, &mut grad_input);
         let mut grad_tangents = vec![0.0; tape.tangents.len()];
+        let mut of_slope = vec![0.0; slope.len()];
         let blocks = of_tangents
             .chunks_exact(slope.len())
             .zip(tape.tangents.chunks_exact(block));
         for ((of_tangent, tangent), out) in blocks.zip(grad_tangents.chunks_exact_mut(block)) {
             sum_of_products(slope, of_tangent, d_in, out);
-            let mut bent = vec![0.0; block];
-            sum_of_products(curvature, of_tangent, d_in, &mut bent);
-            multiply_in_place(&mut bent, tangent);
-            axpy(1.0, &bent, &mut grad_input);
+            let mut part = vec![0.0; slope.len()];
+            multiply_repeated(of_tangent, tangent, d_in, &mut part);
+            axpy(1.0, &part, &mut of_slope);
         }
+        let mut bent = vec![0.0; block];
+        sum_of_products(curvature, &of_slope, d_in, &mut bent);
+        axpy(1.0, &bent, &mut grad_input);
+        let own = &mut gradients[self.first_tensor..];
+        before.backward(&tape.input, d_in, [&of_features, &of_slope], own);
         (grad_input, grad_tangents)
     }
 
@@ -317,9 +332,15 @@ impl Prepared<'_> {
     }
 }
 
-fn jet(functions: &dyn Pointwise, x: &[f32], d: usize, out: &mut [Vec<f32>; 3]) {
+fn jet(
+    functions: &dyn Pointwise,
+    parameters: &[Parameter],
+    x: &[f32],
+    d: usize,
+    out: &mut [Vec<f32>; 3],
+) {
     for out in out.iter_mut() {
         out.resize(x.len() * functions.functions(), 0.0);
     }
-    functions.jet(x, d, out.each_mut().map(Vec::as_mut_slice));
+    functions.jet(parameters, x, d, out.each_mut().map(Vec::as_mut_slice));
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::super::init;
 use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::{Parameter, ParameterSpec};
+use super::super::tangents::{Pointwise, TangentForm};
 use super::affine::{self, PreparedWeight};
 use super::spline_kan::{Residual, SplineKan};
 use super::{has_width, is_open};
@@ -183,6 +184,13 @@ impl Layer for FactoredKan {
         (output, tangents)
     }
 
+    fn tangent_form(&self) -> Option<TangentForm<'_>> {
+        Some(TangentForm {
+            before: Some(self),
+            ..TangentForm::AFFINE
+        })
+    }
+
     fn multiply_adds(&self, d_in: usize) -> usize {
         d_in * self.width
     }
@@ -234,6 +242,44 @@ impl Layer for FactoredKan {
         if let Some(grad_input) = tile.grad_input {
             grad_input.copy_from_slice(grad);
             multiply_in_place(grad_input, slope);
+        }
+    }
+}
+
+/// σ, one function of each input.
+impl Pointwise for FactoredKan {
+    fn functions(&self) -> usize {
+        1
+    }
+
+    fn jet(
+        &self,
+        parameters: &[Parameter],
+        x: &[f32],
+        d: usize,
+        [value, slope, curvature]: [&mut [f32]; 3],
+    ) {
+        let edges = self.edges();
+        let coefficients = &parameters[2].values;
+        for (at, &x) in x.iter().enumerate() {
+            let mut jet = edges.residual_jet(x);
+            for m in 0..edges.bases() {
+                let c = coefficients[m * d + at % d];
+                for (sum, basis) in jet.iter_mut().zip(edges.basis_jet(m, x)) {
+                    *sum += c * basis;
+                }
+            }
+            [value[at], slope[at], curvature[at]] = jet;
+        }
+    }
+
+    fn backward(&self, x: &[f32], d: usize, grad: [&[f32]; 2], gradients: &mut [Vec<f32>]) {
+        let edges = self.edges();
+        for (at, &x) in x.iter().enumerate() {
+            for m in 0..edges.bases() {
+                let [value, slope, _] = edges.basis_jet(m, x);
+                gradients[2][m * d + at % d] += grad[0][at] * value + grad[1][at] * slope;
+            }
         }
     }
 }

@@ -283,7 +283,13 @@ impl Pointwise for FourierKan {
         2 * self.frequencies
     }
 
-    fn jet(&self, x: &[f32], d: usize, [value, slope, curvature]: [&mut [f32]; 3]) {
+    fn jet(
+        &self,
+        _parameters: &[Parameter],
+        x: &[f32],
+        d: usize,
+        [value, slope, curvature]: [&mut [f32]; 3],
+    ) {
         features(x, d, self.input_scale, self.frequencies, value);
         let half = self.frequencies * d;
         let rows = value

@@ -114,7 +114,13 @@ impl Pointwise for Relu {
         1
     }
 
-    fn jet(&self, x: &[f32], _d: usize, [value, slope, curvature]: [&mut [f32]; 3]) {
+    fn jet(
+        &self,
+        _parameters: &[Parameter],
+        x: &[f32],
+        _d: usize,
+        [value, slope, curvature]: [&mut [f32]; 3],
+    ) {
         value.copy_from_slice(x);
         relu_in_place(value);
         slope.fill(1.0);

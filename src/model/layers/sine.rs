@@ -175,7 +175,13 @@ impl Pointwise for Sine {
         1
     }
 
-    fn jet(&self, x: &[f32], _d: usize, [value, slope, curvature]: [&mut [f32]; 3]) {
+    fn jet(
+        &self,
+        _parameters: &[Parameter],
+        x: &[f32],
+        _d: usize,
+        [value, slope, curvature]: [&mut [f32]; 3],
+    ) {
         value.copy_from_slice(x);
         sine_forward(value, self.omega_0, slope);
         curvature.copy_from_slice(value);

@@ -170,8 +170,23 @@ impl SplineKan {
         }
     }
 
+    /// B_m(x), B_m'(x) and B_m''(x).
+    pub(super) fn basis_jet(&self, m: usize, x: f32) -> [f32; 3] {
+        let inverse_h = self.grid_size as f32 / (2.0 * self.range);
+        let inside = x.clamp(-self.range, self.range);
+        let excess = x - inside;
+        // As in `Self::basis`.
+        let u = inside * inverse_h - (m as f32 - 1.0 - self.range * inverse_h);
+        let (a, b) = ((2.0 - u.abs()).max(0.0), (1.0 - u.abs()).max(0.0));
+        let slope = u.signum() * (4.0 * b * b - a * a) * 0.5 * inverse_h;
+        let value = (a * a * a - 4.0 * b * b * b) / 6.0 + slope * excess;
+        // Straight lines beyond the knots.
+        let bend = if excess == 0.0 { a - 4.0 * b } else { 0.0 };
+        [value, slope, bend * inverse_h * inverse_h]
+    }
+
     /// r(x), r'(x) and r''(x).
-    fn residual_jet(&self, x: f32) -> [f32; 3] {
+    pub(super) fn residual_jet(&self, x: f32) -> [f32; 3] {
         match self.residual {
             Residual::Silu => {
                 let gate = 1.0 / (1.0 + (-x).exp());
@@ -420,27 +435,21 @@ impl Pointwise for SplineKan {
         self.bases() + usize::from(self.has_residual())
     }
 
-    fn jet(&self, x: &[f32], d: usize, [value, slope, curvature]: [&mut [f32]; 3]) {
-        let inverse_h = self.grid_size as f32 / (2.0 * self.range);
+    fn jet(
+        &self,
+        _parameters: &[Parameter],
+        x: &[f32],
+        d: usize,
+        [value, slope, curvature]: [&mut [f32]; 3],
+    ) {
         let columns = self.functions() * d;
         let place =
             |row: usize, function: usize, input: usize| row * columns + function * d + input;
         for (row, x) in x.chunks_exact(d).enumerate() {
             for (input, &x) in x.iter().enumerate() {
-                let inside = x.clamp(-self.range, self.range);
-                let excess = x - inside;
                 for basis in 0..self.bases() {
-                    // As in `Self::basis`.
-                    let u = inside * inverse_h - (basis as f32 - 1.0 - self.range * inverse_h);
-                    let (a, b) = ((2.0 - u.abs()).max(0.0), (1.0 - u.abs()).max(0.0));
                     let at = place(row, basis, input);
-                    slope[at] = u.signum() * (4.0 * b * b - a * a) * 0.5 * inverse_h;
-                    value[at] = (a * a * a - 4.0 * b * b * b) / 6.0 + slope[at] * excess;
-                    // Straight lines beyond the knots.
-                    curvature[at] = match excess == 0.0 {
-                        true => (a - 4.0 * b) * inverse_h * inverse_h,
-                        false => 0.0,
-                    };
+                    [value[at], slope[at], curvature[at]] = self.basis_jet(basis, x);
                 }
                 if self.has_residual() {
                     let at = place(row, self.bases(), input);
