@@ -19,6 +19,7 @@ pub mod fourier;
 pub mod gabor;
 pub mod gated;
 pub mod hash_grid;
+pub mod jets;
 pub mod matmul;
 mod matmul_narrow;
 mod matrix;

@@ -7,7 +7,8 @@ use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
 use super::layers::{
-    FactoredKan, FourierKan, Gabor, GatedTanh, HashGrid, LayerNorm, Linear, Relu, Sine, SplineKan,
+    ChebyshevKan, FactoredKan, Finer, FourierKan, Gabor, GatedTanh, Gauss, HarmonicKan, HashGrid,
+    LayerNorm, Linear, RbfKan, Relu, ReluKan, Sine, SplineKan,
 };
 use super::parameters::{Parameter, ParameterSpec};
 use super::tangents::TangentForm;
@@ -253,6 +254,12 @@ layer_kinds! {
     "fourier-kan" => FourierKan,
     "spline-kan" => SplineKan,
     "factored-kan" => FactoredKan,
+    "chebyshev-kan" => ChebyshevKan,
+    "rbf-kan" => RbfKan,
+    "relu-kan" => ReluKan,
+    "harmonic-kan" => HarmonicKan,
+    "finer" => Finer,
+    "gauss" => Gauss,
     "gated-tanh" => GatedTanh,
     "layer-norm" => LayerNorm,
     "relu" => Relu,

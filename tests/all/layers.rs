@@ -92,6 +92,43 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, usize, Vec<Law>) {
                 vec![Law::Normal(deviations.repeat(2)), Law::Constant(0.0)],
             )
         }
+        LayerConfig::Finer(l) => {
+            let bound = match l.first {
+                true => 1.0 / d_in as f64,
+                false => siren(l.omega_0),
+            };
+            let bias = match l.bias_range > 0.0 {
+                true => f64::from(l.bias_range),
+                false => torch,
+            };
+            (
+                d_in * l.width + l.width,
+                d_in * l.width,
+                vec![Law::Uniform(bound), Law::Uniform(bias)],
+            )
+        }
+        LayerConfig::Gauss(l) => (
+            d_in * l.width + l.width,
+            d_in * l.width,
+            vec![Law::Uniform(torch); 2],
+        ),
+        LayerConfig::HarmonicKan(l) => {
+            let features = l.harmonics * d_in;
+            let bound = (6.0 / features as f64).sqrt() / f64::from(l.omega_0);
+            (
+                features * l.width + l.width,
+                features * l.width,
+                vec![Law::Uniform(bound), Law::Uniform(torch)],
+            )
+        }
+        LayerConfig::ChebyshevKan(l) => normal_features(l.degree * d_in, l.width, l.gain),
+        LayerConfig::RbfKan(l) => {
+            let functions = l.centres + usize::from(l.residual);
+            normal_features(functions * d_in, l.width, l.gain)
+        }
+        LayerConfig::ReluKan(l) => {
+            normal_features((l.grid_size + l.overlap) * d_in, l.width, l.gain)
+        }
         LayerConfig::FactoredKan(l) => {
             let bound = match l.residual {
                 Residual::Sine => siren(l.omega_0),
@@ -128,6 +165,16 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, usize, Vec<Law>) {
             (count, multiply_adds + d_in * l.width, laws)
         }
     }
+}
+
+/// Count, multiply-adds and spread of F(x) W + b with coefficients in N(0, gain² / features) and no bias.
+fn normal_features(features: usize, width: usize, gain: f32) -> (usize, usize, Vec<Law>) {
+    let deviation = f64::from(gain) / (features as f64).sqrt();
+    (
+        features * width + width,
+        features * width,
+        vec![Law::Normal(vec![deviation]), Law::Constant(0.0)],
+    )
 }
 
 /// How the numbers of a tensor are spread at the start.

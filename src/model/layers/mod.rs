@@ -1,27 +1,40 @@
 //! The layer kinds, one file each.
 
 mod affine;
+mod chebyshev_kan;
 mod complex;
 mod factored_kan;
+mod finer;
+mod form;
 mod fourier_kan;
 mod gabor;
 mod gated_tanh;
+mod gauss;
+mod harmonic_kan;
 mod hash_grid;
 mod layer_norm;
 mod linear;
+mod rbf_kan;
 mod relu;
+mod relu_kan;
 mod sine;
 mod spline_kan;
 mod trigonometry;
 
+pub use chebyshev_kan::ChebyshevKan;
 pub use factored_kan::FactoredKan;
+pub use finer::Finer;
 pub use fourier_kan::FourierKan;
 pub use gabor::Gabor;
 pub use gated_tanh::GatedTanh;
+pub use gauss::Gauss;
+pub use harmonic_kan::HarmonicKan;
 pub use hash_grid::HashGrid;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub use rbf_kan::RbfKan;
 pub use relu::Relu;
+pub use relu_kan::ReluKan;
 pub use sine::Sine;
 pub use spline_kan::{Residual, SplineKan};
 

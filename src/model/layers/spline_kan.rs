@@ -18,11 +18,13 @@ use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::{Parameter, ParameterSpec};
 use super::super::tangents::{Pointwise, TangentForm};
 use super::affine::{self, PreparedWeight};
+use super::form::silu;
 use super::fourier_kan::constant_row;
 use super::trigonometry::reduce_phase;
 use super::{has_width, is_open, positive};
 use crate::kernels::activation::silu_with_derivative;
 use crate::kernels::elementwise::{add_bias_rows, multiply_in_place};
+use crate::kernels::jets::silu_jet;
 use crate::kernels::matmul::Start;
 use crate::kernels::spline_layer::{self, SplineShape};
 use crate::kernels::trigonometry::sine_forward;
@@ -151,12 +153,7 @@ impl SplineKan {
     /// r(x) and r'(x).
     pub(super) fn residual_with_slope(&self, input: Tensor<2>) -> [Tensor<2>; 2] {
         match self.residual {
-            Residual::Silu => {
-                let gate = activation::sigmoid(input.clone());
-                let value = input.clone() * gate.clone();
-                let slope = gate.clone() + value.clone() * gate.neg().add_scalar(1.0);
-                [value, slope]
-            }
+            Residual::Silu => silu(input),
             Residual::Identity => {
                 let slope = input.ones_like();
                 [input, slope]
@@ -188,15 +185,7 @@ impl SplineKan {
     /// r(x), r'(x) and r''(x).
     pub(super) fn residual_jet(&self, x: f32) -> [f32; 3] {
         match self.residual {
-            Residual::Silu => {
-                let gate = 1.0 / (1.0 + (-x).exp());
-                let slope = gate * (1.0 + x * (1.0 - gate));
-                [
-                    x * gate,
-                    slope,
-                    gate * (1.0 - gate) * (2.0 + x * (1.0 - 2.0 * gate)),
-                ]
-            }
+            Residual::Silu => silu_jet(x),
             Residual::Identity => [x, 1.0, 0.0],
             Residual::Sine => {
                 let (sin, cos) = (self.omega_0 * x).sin_cos();
