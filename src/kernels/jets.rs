@@ -130,7 +130,8 @@ mod tests {
     /// Central differences of value and slope, at inputs of both signs and beyond the limit of the fast sine.
     #[test]
     fn slopes_and_curvatures_are_derivatives() {
-        let jets: [(&str, f32, &dyn Fn(&[f32], [&mut [f32]; 3])); 3] = [
+        type Jet<'a> = &'a dyn Fn(&[f32], [&mut [f32]; 3]);
+        let jets: [(&str, f32, Jet); 3] = [
             ("finer", 2.0, &|z, jet| finer_jet(z, 3.0, jet)),
             ("gauss", 2.0, &|z, jet| gauss_jet(z, 1.5, jet)),
             ("harmonic", 2.0, &|z, jet| harmonics_jet(z, 1, 4.0, 1, jet)),
