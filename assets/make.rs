@@ -1,4 +1,4 @@
-//! Draws the sample pictures of this folder: `cargo run --release --example make-assets [folder]`.
+//! Makes the samples of this folder, pictures and a sound: `cargo run --release --example make-assets [folder]`.
 //!
 //! Every picture is a function from a point to a colour, averaged over 4×4 samples a pixel. The functions add,
 //! multiply, divide, take floors and square roots, which IEEE 754 fixes to the last bit: every machine writes the same bytes.
@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
+mod chime;
 mod harbour;
 
 type Rgb = [f64; 3];
@@ -43,6 +44,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::fs::write(folder.join(name), &png)?;
         println!("{name}: {width}x{height}, {} bytes", png.len());
     }
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: chime::RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(folder.join("chime.wav"), spec)?;
+    let samples = chime::chime(chime::RATE as usize * 5 / 2);
+    for &sample in &samples {
+        wav.write_sample(sample)?;
+    }
+    wav.finalize()?;
+    println!("chime.wav: {} frames at {} Hz", samples.len(), chime::RATE);
     Ok(())
 }
 

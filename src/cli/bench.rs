@@ -170,6 +170,7 @@ impl Bench {
 /// in root mean square, from which Fourier-KAN derives as many frequencies as it ever does.
 fn picture() -> SignalFacts {
     SignalFacts {
+        kind: "image",
         d_in: 2,
         d_out: 3,
         samples: PICTURE.iter().product(),

@@ -22,7 +22,7 @@ use crate::train::StoppedBy;
 use holdout::HoldoutFlags;
 use plan::{Plan, PlannedInput, PlannedRun};
 
-/// Fit several networks to one or more pictures with the same budget and the same number of parameters
+/// Fit several networks to pictures or sounds with the same budget and the same number of parameters
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,14 +32,14 @@ Examples:
   inr compare assets/harbour.png --models fourier-kan,siren --params 50k --time 30s --out out/30s
   inr compare assets/harbour.png --models siren,wire --steps 200 --json --out out/siren-wire
 
-A Markdown table is printed. The folder out/<name>-compare (of several pictures out/compare/<name>)
-gets a folder for each model with its reconstruction, error picture, report and model file;
+A Markdown table is printed. The folder out/<name>-compare (of several inputs out/compare/<name>)
+gets a folder for each model with its reconstruction, report, model file and so on;
 compare.json, compare.md and curves.svg (running PSNR over time) are written after every fit.
 
-With --holdout each model is fitted to a reduced picture, rendered at the full size (upsampled.png)
-and measured against the full picture, beside bicubic and Lanczos interpolation.")]
+With --holdout each model is fitted to a reduced input, rendered at the full size (upsampled.png or .wav)
+and measured against the full input, beside bicubic, Lanczos or windowed-sinc interpolation.")]
 pub(super) struct Compare {
-    /// The pictures
+    /// The pictures or sounds
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// The networks, separated by commas: names of inr models

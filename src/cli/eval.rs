@@ -12,7 +12,7 @@ use crate::device::{self, DeviceChoice};
 use crate::render::{self, Field, Metrics};
 use crate::report::{format_metric, to_json};
 
-/// Measure a model, or one picture, against a reference
+/// Measure a model, a picture or a sound against a reference
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -20,11 +20,12 @@ Examples:
   inr eval out/harbour-hash-kan/reconstruction.png assets/harbour.png
   inr eval out/harbour-hash-kan assets/harbour.png --json
 
-A model is rendered at the size of the reference, which may differ from that of the picture it was fitted to.")]
+A model is rendered at the size of the reference, which may differ from that of what it was
+fitted to.")]
 pub(super) struct Eval {
-    /// The folder of a run, a model file, or a picture
+    /// The folder of a run, a model file, a picture or a sound
     subject: PathBuf,
-    /// The picture to compare with
+    /// The picture or sound to compare with
     reference: PathBuf,
     /// Where to compute: auto, cpu, gpu, or gpu:N with N from inr devices
     #[arg(long, value_name = "DEVICE", default_value = "auto")]

@@ -16,7 +16,7 @@ use crate::report::{format_count, to_json};
 use crate::signal::Signal;
 use crate::train::StoppedBy;
 
-/// Fit a network to a picture; keeps the model, the reconstruction and a report
+/// Fit a network to a picture or a sound; keeps the model, the reconstruction and a report
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -24,12 +24,15 @@ Examples:
   inr fit assets/harbour.png --model siren --params 50k --time 20s
   inr fit assets/harbour.png --target-psnr 30 --out out/harbour-30db
   inr fit assets/harbour.png --config configs/wire.toml --set training.batch_size=4096 --steps 100
+  inr fit assets/harbour.png --for upsampling
+  inr fit assets/chime.wav
 
-The folder out/<name>-<model> gets model.safetensors, reconstruction.png, error.png (white is an
-error of 1/8 of the range), report.json, metrics.jsonl, recipe.toml and checkpoint.safetensors.
+The folder out/<name>-<model> gets model.safetensors, report.json, metrics.jsonl, recipe.toml and
+checkpoint.safetensors; for a picture reconstruction.png and error.png (white is an error of 1/8 of
+the range), for a sound reconstruction.wav and spectrograms of original, reconstruction and error.
 Its path is printed.")]
 pub(super) struct Fit {
-    /// The picture: PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, HDR or EXR
+    /// A picture (PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, HDR or EXR) or a sound (WAV)
     input: PathBuf,
     /// Which network: one of inr models
     #[arg(long, value_name = "NAME", help_heading = "Recipe")]

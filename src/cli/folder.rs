@@ -3,13 +3,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::render::KIND_FILES;
+
 /// Names of the files of a run.
 pub(super) const MODEL: &str = "model.safetensors";
 pub(super) const REPORT: &str = "report.json";
 pub(super) const RECIPE: &str = "recipe.toml";
 pub(super) const METRICS: &str = "metrics.jsonl";
 pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
-pub(super) const ERROR_PICTURE: &str = "error.png";
 pub(super) const RECONSTRUCTION: &str = "reconstruction";
 pub(super) const COMPARE: &str = "compare.json";
 pub(super) const COMPARE_TABLE: &str = "compare.md";
@@ -18,21 +19,27 @@ pub(super) const REDUCED: &str = "reduced";
 pub(super) const UPSAMPLED: &str = "upsampled";
 
 /// Every name that a run writes to; an existing file of such a name is never replaced unasked.
-const NAMES: [&str; 13] = [
-    MODEL,
-    REPORT,
-    RECIPE,
-    METRICS,
-    CHECKPOINT,
-    ERROR_PICTURE,
-    "reconstruction.png",
-    "reconstruction.exr",
-    "upsampled.png",
-    "upsampled.exr",
-    COMPARE,
-    COMPARE_TABLE,
-    CURVES,
-];
+fn names() -> Vec<String> {
+    let mut names: Vec<String> = [
+        MODEL,
+        REPORT,
+        RECIPE,
+        METRICS,
+        CHECKPOINT,
+        COMPARE,
+        COMPARE_TABLE,
+        CURVES,
+    ]
+    .map(String::from)
+    .into();
+    for kind in KIND_FILES {
+        names.extend(kind.companions.iter().map(|name| (*name).to_string()));
+        for ending in kind.lossless_extensions {
+            names.extend([RECONSTRUCTION, UPSAMPLED].map(|stem| format!("{stem}.{ending}")));
+        }
+    }
+    names
+}
 
 /// Why a folder or file cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +146,7 @@ impl Folder {
 
     /// Removes all files of an earlier run.
     pub fn clear(&self) -> Result<(), FolderError> {
-        NAMES.iter().try_for_each(|name| self.remove(name))
+        names().iter().try_for_each(|name| self.remove(name))
     }
 
     /// Removes a file of an earlier run, if it is there.
@@ -155,7 +162,7 @@ impl Folder {
 }
 
 fn holds_results(path: &Path) -> bool {
-    NAMES.iter().any(|name| path.join(name).exists())
+    names().iter().any(|name| path.join(name).exists())
 }
 
 impl Drop for Folder {

@@ -35,6 +35,7 @@ pub(super) fn facts(signal: &dyn Signal) -> SignalFacts {
     let layout = signal.layout();
     let spectrum = signal.spectrum();
     SignalFacts {
+        kind: layout.kind(),
         d_in: layout.d_in(),
         d_out: layout.d_out(),
         samples: signal.samples(),

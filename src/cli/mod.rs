@@ -73,7 +73,7 @@ impl CliError {
                 | FolderError::NoComparison(_)
                 | FolderError::OtherRun { .. },
             )
-            | Self::Render(RenderError::Grid(_)) => 2,
+            | Self::Render(RenderError::Request(_)) => 2,
             _ => 1,
         }
     }

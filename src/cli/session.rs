@@ -90,19 +90,18 @@ impl Session<'_> {
             &reconstruction,
             &rendering.encode(Path::new(&reconstruction))?,
         )?;
-        self.folder.write(
-            folder::ERROR_PICTURE,
-            &rendering.encode_error_picture(self.signal)?,
-        )?;
-        let files = [
-            folder::MODEL,
-            &reconstruction,
-            folder::ERROR_PICTURE,
+        let companions = rendering.companions(self.signal)?;
+        for (name, bytes) in &companions {
+            self.folder.write(name, bytes)?;
+        }
+        let mut files = vec![folder::MODEL, reconstruction.as_str()];
+        files.extend(companions.iter().map(|(name, _)| *name));
+        files.extend([
             folder::REPORT,
             folder::METRICS,
             folder::RECIPE,
             folder::CHECKPOINT,
-        ];
+        ]);
         let report = RunReport {
             input: InputReport::new(self.input, &self.signal.layout()),
             model: ModelReport::new(name, &self.resolved.network, bytes.len()),
@@ -119,7 +118,7 @@ impl Session<'_> {
                 curve: state.curve,
             },
             metrics,
-            files: files.map(String::from).to_vec(),
+            files: files.into_iter().map(String::from).collect(),
         };
         self.folder
             .write(folder::REPORT, to_json(&report).as_bytes())?;

@@ -23,22 +23,27 @@ Examples:
   inr upsample out/harbour-hash-kan --scale 4
   inr upsample out/harbour-hash-kan --size 1920x1080 -o wide.png
   inr upsample out/harbour-hash-kan --crop 100,80,64,64 --scale 16 --bit-depth 16 -o detail.png
+  inr upsample out/chime-hash-kan --rate 48000
 
 The file goes into the run's folder unless -o is given; its path is printed. A smaller size is
-averaged over each pixel, so that it does not alias.")]
+averaged over each pixel, and a lower rate is low-passed, so that nothing aliases.")]
 pub(super) struct Upsample {
     /// The folder of a run, or a model file
     model: PathBuf,
-    /// Factor on width and height: 4, 0.5, or 2x3 for both
-    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = parse_scale, conflicts_with = "size", default_value = "4")]
-    scale: [f64; 2],
+    /// Factor on width and height of a picture (4, 0.5, or 2x3 for both), or on the rate of a sound; 4
+    /// unless a size or a rate is given
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = parse_scale, conflicts_with = "size")]
+    scale: Option<[f64; 2]>,
     /// Size of the result in pixels
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
     size: Option<[u32; 2]>,
+    /// Samples a second of a sound, for instance 96000
+    #[arg(long, value_name = "HZ", conflicts_with_all = ["size", "scale"], value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
     /// Only this part: left,top,width,height in pixels of the original
     #[arg(long, value_name = "X,Y,W,H", value_parser = parse_crop, allow_hyphen_values = true)]
     crop: Option<[f64; 4]>,
-    /// Where the picture goes; the ending chooses the format
+    /// Where the result goes; the ending chooses the format
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Bits a channel: 8 or 16; else those of the original
@@ -63,6 +68,7 @@ impl Upsample {
             size: self.size,
             crop: self.crop,
             bit_depth: self.bit_depth,
+            rate: self.rate,
         };
         let target = request.resolve(&layout)?;
         let path = self.output.clone().unwrap_or_else(|| {

@@ -1,6 +1,10 @@
-//! What a model is for: settings that a config file keeps in its table `[for]`, as lists of `path=value` pairs.
+//! What a model is for and what it is fitted to: settings that a config file keeps in its tables `[for]` and `[on]`, as lists of `path=value`
+//! pairs.
 //!
 //! ```toml
+//! [on]
+//! sound = ["model.layers.0.frequencies=1024"]
+//!
 //! [for]
 //! upsampling = ["training.footprint=area", "training.steps=800"]
 //! ```
@@ -15,33 +19,46 @@ use super::table::{nearest, parse_pair, set};
 /// The purpose that every model has and that changes nothing.
 pub const DEFAULT_PURPOSE: &str = "fidelity";
 
-/// The settings of one config file for every purpose that it names.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Purposes(BTreeMap<String, Vec<String>>);
+/// The settings of one config file for every purpose, or every kind of signal, that it names.
+#[derive(Debug, Clone)]
+pub(super) struct Purposes {
+    /// The name of the table.
+    table: &'static str,
+    settings: BTreeMap<String, Vec<String>>,
+}
 
 impl Purposes {
-    /// Takes `[for]` out of the table of a config file.
+    /// The table of purposes.
+    pub const FOR: &'static str = "for";
+    /// The table of kinds of signals.
+    pub const ON: &'static str = "on";
+
+    /// Takes the table called `name` out of that of a config file.
     ///
     /// # Errors
     /// [`ConfigError::Field`] when it is anything but lists of texts.
-    pub fn take(table: &mut Table) -> Result<Self, ConfigError> {
-        let Some(value) = table.remove("for") else {
-            return Ok(Self::default());
+    pub fn take(name: &'static str, table: &mut Table) -> Result<Self, ConfigError> {
+        let settings = match table.remove(name) {
+            None => BTreeMap::new(),
+            Some(value) => value.try_into().map_err(|_| {
+                ConfigError::Field(format!(
+                    "[{name}] must hold lists of settings, for instance upsampling = [\"training.footprint=area\"]"
+                ))
+            })?,
         };
-        value.try_into().map(Self).map_err(|_| {
-            ConfigError::Field(
-                "[for] must hold lists of settings, for instance upsampling = [\"training.footprint=area\"]".into(),
-            )
+        Ok(Self {
+            table: name,
+            settings,
         })
     }
 
-    /// Sets in `table` what there is for `purpose`.
+    /// Sets in `table` what there is for a purpose, or on a kind of signals.
     ///
     /// # Errors
     /// [`ConfigError::Field`] with the setting that is at fault.
     pub fn apply(&self, purpose: &str, table: &mut Table) -> Result<(), ConfigError> {
-        for setting in self.0.get(purpose).into_iter().flatten() {
-            let field = |e| ConfigError::Field(format!("for.{purpose}: {e}"));
+        for setting in self.settings.get(purpose).into_iter().flatten() {
+            let field = |e| ConfigError::Field(format!("{}.{purpose}: {e}", self.table));
             let (path, value) = parse_pair(setting).map_err(field)?;
             set(table, &path, value).map_err(field)?;
         }
@@ -53,7 +70,9 @@ impl Purposes {
     /// # Errors
     /// [`ConfigError::Field`] that says what there is for the model called `name`.
     pub fn check(all: [&Self; 2], purpose: &str, name: &str) -> Result<(), ConfigError> {
-        let named = all.into_iter().flat_map(|purposes| purposes.0.keys());
+        let named = all
+            .into_iter()
+            .flat_map(|purposes| purposes.settings.keys());
         let mut known = vec![DEFAULT_PURPOSE];
         known.extend(named.map(String::as_str));
         if known.contains(&purpose) {

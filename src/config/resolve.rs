@@ -53,6 +53,8 @@ impl Request {
 /// What the recipe must know of the signal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SignalFacts {
+    /// The name of its kind, for instance `image`: what a preset's table `[on]` goes by.
+    pub kind: &'static str,
     /// Coordinates of a sample.
     pub d_in: usize,
     /// Values of a sample.
@@ -86,7 +88,8 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         .map(read)
         .transpose()?
         .unwrap_or_default();
-    let purposes_of_file = Purposes::take(&mut file)?;
+    let purposes_of_file = Purposes::take(Purposes::FOR, &mut file)?;
+    let kinds_of_file = Purposes::take(Purposes::ON, &mut file)?;
     let model_of_file = file.get("model").and_then(Value::as_table);
     let preset_of_file = model_of_file
         .and_then(|m| m.get("preset"))
@@ -104,11 +107,13 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     } else {
         Preset::find(name)?.table()
     };
-    let purposes = Purposes::take(&mut table)?;
+    let purposes = Purposes::take(Purposes::FOR, &mut table)?;
+    Purposes::take(Purposes::ON, &mut table)?.apply(signal.kind, &mut table)?;
     Purposes::check([&purposes, &purposes_of_file], purpose, name)?;
     purposes.apply(purpose, &mut table)?;
     let model_of_preset = table.get("model").cloned();
     lay_over(&mut table, file.clone());
+    kinds_of_file.apply(signal.kind, &mut table)?;
     purposes_of_file.apply(purpose, &mut table)?;
     if let Some(name) = &request.model
         && has_own_layers

@@ -4,7 +4,11 @@
 //! order of the pieces.
 
 mod psnr;
+mod sound;
 mod ssim;
+mod stft;
 
 pub use psnr::{psnr_db, squared_error_sum};
+pub use sound::{log_spectral_distance, si_sdr_db, snr_db};
 pub use ssim::ssim;
+pub use stft::{BINS, power_spectra};

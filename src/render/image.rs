@@ -1,9 +1,14 @@
 //! Pictures of any size and part, and how they compare.
 
-use super::{Field, Metrics, RenderError};
+use std::path::Path;
+
+use super::image_file::{self, ImageFormat};
+use super::kind::{KindFiles, Renderable, Rendered, Rendering, downcast, other_kind};
+use super::request::{Points, RenderRequest, Target};
+use super::{Companion, Field, Filter, Metrics, RenderError, resample};
 use crate::engine::Engine;
 use crate::metrics::{psnr_db as psnr_of, squared_error_sum, ssim};
-use crate::signal::{BitDepth, Footprint, Image, ImageLayout, Layout, Reduction, Samples};
+use crate::signal::{BitDepth, Footprint, Image, ImageLayout, Layout, Reduction, Samples, Signal};
 
 /// Points evaluated between two reports of progress; bounds the memory beside the finished picture.
 const POINTS_AT_ONCE: usize = 1 << 17;
@@ -29,7 +34,7 @@ impl Grid {
     /// The whole picture at another size.
     ///
     /// # Errors
-    /// [`RenderError::Grid`] when a side is 0 or the picture would be too large.
+    /// [`RenderError::Request`] when a side is 0 or the picture would be too large.
     pub fn whole(layout: &ImageLayout, size: [u32; 2]) -> Result<Self, RenderError> {
         let (width, height) = (f64::from(layout.width), f64::from(layout.height));
         Self::part(layout, [0.0, 0.0, width, height], size)
@@ -38,7 +43,7 @@ impl Grid {
     /// The pixels of the full picture, when `layout` is that of the picture reduced by `reduction`.
     ///
     /// # Errors
-    /// [`RenderError::Grid`] when the picture would be too large.
+    /// [`RenderError::Request`] when the picture would be too large.
     pub fn full(layout: &ImageLayout, reduction: Reduction) -> Result<Self, RenderError> {
         let factor = reduction.factor() as u64;
         let side = |reduced| u32::try_from(u64::from(reduced) * factor).unwrap_or(u32::MAX);
@@ -52,19 +57,19 @@ impl Grid {
     /// A part of the picture: left, top, width, height in pixels of the original.
     ///
     /// # Errors
-    /// [`RenderError::Grid`] when the part is empty or leaves the picture, a side is 0, or the picture would be too large.
+    /// [`RenderError::Request`] when the part is empty or leaves the picture, a side is 0, or the picture would be too large.
     pub fn part(layout: &ImageLayout, part: [f64; 4], size: [u32; 2]) -> Result<Self, RenderError> {
         let original = [f64::from(layout.width), f64::from(layout.height)];
         let [left, top, width, height] = part;
         let inside = left >= 0.0 && top >= 0.0 && width > 0.0 && height > 0.0;
         if !inside || left + width > original[0] || top + height > original[1] {
-            return Err(RenderError::Grid(format!(
+            return Err(RenderError::Request(format!(
                 "--crop {left},{top},{width},{height} is not a part of the {}x{} picture; write left,top,width,height in its pixels",
                 layout.width, layout.height
             )));
         }
         if size.contains(&0) || u64::from(size[0]) * u64::from(size[1]) > MOST_PIXELS {
-            return Err(RenderError::Grid(format!(
+            return Err(RenderError::Request(format!(
                 "a picture of {}x{} pixels cannot be made; each side must be at least 1 and the product at most {MOST_PIXELS}",
                 size[0], size[1]
             )));
@@ -111,12 +116,12 @@ impl Grid {
 /// # Errors
 /// [`RenderError::Engine`] when the device fails.
 pub fn render(
+    fitted: &ImageLayout,
     field: Field,
     grid: &Grid,
     engine: &mut dyn Engine,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Image, RenderError> {
-    let Layout::Image(fitted) = field.layout;
     let layout = ImageLayout {
         width: grid.size[0],
         height: grid.size[1],
@@ -130,7 +135,7 @@ pub fn render(
 
     let bytes = pixels * channels * usize::from(layout.bit_depth.bits()) / 8;
     if Vec::<u8>::new().try_reserve_exact(bytes).is_err() {
-        return Err(RenderError::Grid(format!(
+        return Err(RenderError::Request(format!(
             "a picture of {width}x{height} pixels takes {bytes} bytes, more than this machine gives; render it in parts with --crop"
         )));
     }
@@ -223,11 +228,139 @@ fn mismatch(a: &Image, b: &Image) -> RenderError {
     ))
 }
 
-/// See [`super::Rendering::lossless_extension`].
-pub(super) fn lossless_extension(layout: &ImageLayout) -> &'static str {
-    match layout.bit_depth {
-        BitDepth::F32 => "exr",
-        BitDepth::U8 | BitDepth::U16 => "png",
+/// The picture of the errors.
+const ERROR_PICTURE: &str = "error.png";
+
+/// The files of a fit to a picture.
+pub(super) const FILES: KindFiles = KindFiles {
+    lossless_extensions: &["png", "exr"],
+    companions: &[ERROR_PICTURE],
+};
+
+impl Renderable for ImageLayout {
+    fn reconstruct(
+        &self,
+        field: Field,
+        engine: &mut dyn Engine,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Rendering, RenderError> {
+        let grid = Grid::whole(self, [self.width, self.height])?;
+        Ok(Rendering::Image(render(
+            self, field, &grid, engine, progress,
+        )?))
+    }
+
+    fn render_like(
+        &self,
+        field: Field,
+        other: &Layout,
+        engine: &mut dyn Engine,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Rendering, RenderError> {
+        let Layout::Image(other) = other else {
+            return Err(other_kind("a picture", other));
+        };
+        if self.channels != other.channels {
+            return Err(RenderError::Mismatch(format!(
+                "the model has {} values a pixel and the reference is {}",
+                self.channels.name(),
+                other.channels.name()
+            )));
+        }
+        let grid = Grid::whole(self, [other.width, other.height])?;
+        let image = render(self, field, &grid, engine, progress)?;
+        let image = image_file::convert_bit_depth(&image, other.bit_depth)?;
+        Ok(Rendering::Image(image))
+    }
+
+    fn upsample(
+        &self,
+        field: Field,
+        reduction: Reduction,
+        engine: &mut dyn Engine,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Rendering, RenderError> {
+        let grid = Grid::full(self, reduction)?;
+        Ok(Rendering::Image(render(
+            self, field, &grid, engine, progress,
+        )?))
+    }
+
+    fn render(
+        &self,
+        field: Field,
+        points: &Points,
+        engine: &mut dyn Engine,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Rendering, RenderError> {
+        match points {
+            Points::Pixels(grid) => Ok(Rendering::Image(render(
+                self, field, grid, engine, progress,
+            )?)),
+            Points::Frames(_) => Err(RenderError::Request("a picture has no frames".into())),
+        }
+    }
+
+    fn resolve(&self, request: &RenderRequest) -> Result<Target, RenderError> {
+        request.resolve_picture(self)
+    }
+
+    fn take(&self, signal: &dyn Signal) -> Result<Rendering, RenderError> {
+        let image: &Image = downcast(signal, "a picture")?;
+        let image = image_file::convert_bit_depth(image, self.bit_depth)?;
+        Ok(Rendering::Image(image))
+    }
+
+    fn lossless_extension(&self) -> &'static str {
+        match self.bit_depth {
+            BitDepth::F32 => "exr",
+            BitDepth::U8 | BitDepth::U16 => "png",
+        }
+    }
+
+    fn size_name(&self) -> String {
+        format!("{}x{}", self.width, self.height)
+    }
+
+    fn check_format(&self, path: &Path) -> Result<(), RenderError> {
+        ImageFormat::from_path(path)?.check(self)?;
+        Ok(())
+    }
+}
+
+impl Rendered for Image {
+    fn layout(&self) -> Layout {
+        Layout::Image(self.layout.clone())
+    }
+
+    fn filters(&self) -> &'static [Filter] {
+        &Filter::PICTURES
+    }
+
+    fn interpolate(&self, reduction: Reduction, filter: Filter) -> Result<Rendering, RenderError> {
+        Ok(Rendering::Image(resample::resample(
+            self, reduction, filter,
+        )))
+    }
+
+    fn measure(&self, original: &dyn Signal) -> Result<Metrics, RenderError> {
+        measure(downcast(original, "a picture")?, self)
+    }
+
+    fn psnr_db(&self, original: &dyn Signal) -> Result<f64, RenderError> {
+        psnr_db(downcast(original, "a picture")?, self)
+    }
+
+    fn encode(&self, path: &Path) -> Result<Vec<u8>, RenderError> {
+        Ok(image_file::encode(self, ImageFormat::from_path(path)?)?)
+    }
+
+    fn companions(&self, original: &dyn Signal) -> Result<Vec<Companion>, RenderError> {
+        let error = image_file::error_image(downcast(original, "a picture")?, self)?;
+        Ok(vec![(
+            ERROR_PICTURE,
+            image_file::encode(&error, ImageFormat::Png)?,
+        )])
     }
 }
 

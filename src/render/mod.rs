@@ -1,13 +1,15 @@
 //! From a network back to a signal: evaluation on any grid in bounded memory, the signal's own metrics, and exporters.
 //!
-//! This room and `signal` are the only ones that know kinds of signals apart.
+//! This room and `signal` are the only ones that know kinds of signals apart. A new kind is a file that implements [`Renderable`] and
+//! [`Rendered`], and an arm in each `match` of `kind.rs`.
 
 pub mod image;
 pub mod image_file;
+mod kind;
 mod request;
 mod resample;
+pub mod sound;
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -15,12 +17,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, EngineError};
 use crate::model::{Network, Parameters};
-use crate::signal::{Image, Layout, Reduction, Signal, SignalError};
+use crate::signal::{Layout, Reduction, Signal, SignalError};
 
 pub use image::Grid;
 pub use image_file::{EncodeError, ImageFormat};
+pub use kind::{KIND_FILES, KindFiles, Rendering};
 pub use request::{RenderRequest, Target};
 pub use resample::Filter;
+
+use kind::renderable;
 
 /// Why something cannot be rendered or measured.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +39,9 @@ pub enum RenderError {
     /// The file to compare with cannot be read.
     #[error(transparent)]
     Signal(#[from] SignalError),
-    /// The part or the size makes no picture.
+    /// What is asked for cannot be rendered.
     #[error("{0}")]
-    Grid(String),
+    Request(String),
     /// Two signals do not belong together.
     #[error("{0}")]
     Mismatch(String),
@@ -44,6 +49,9 @@ pub enum RenderError {
 
 /// A named number with the name used in `report.json`.
 pub type Metric = (Cow<'static, str>, f64);
+
+/// A file that goes with a rendering: its name and its bytes.
+pub type Companion = (&'static str, Vec<u8>);
 
 /// How well one signal stands for another, in the metrics of its kind, the leading one first.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,13 +96,6 @@ impl<'de> Deserialize<'de> for Metrics {
     }
 }
 
-/// A signal that was rendered from a network.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Rendering {
-    /// A picture.
-    Image(Image),
-}
-
 /// A network with its weights and what it was fitted to.
 #[derive(Clone, Copy)]
 pub struct Field<'a> {
@@ -115,37 +116,20 @@ pub fn reconstruct(
     engine: &mut dyn Engine,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Rendering, RenderError> {
-    let Layout::Image(layout) = field.layout;
-    let grid = Grid::whole(layout, [layout.width, layout.height])?;
-    Ok(Rendering::Image(image::render(
-        field, &grid, engine, progress,
-    )?))
+    renderable(field.layout).reconstruct(field, engine, progress)
 }
 
 /// Renders `field` on the grid of another signal of the same kind, to be compared with it.
 ///
 /// # Errors
-/// [`RenderError::Mismatch`] when channels differ; [`RenderError::Engine`] when the device fails.
+/// [`RenderError::Mismatch`] when kinds or channels differ; [`RenderError::Engine`] when the device fails.
 pub fn render_like(
     field: Field,
     other: &Layout,
     engine: &mut dyn Engine,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Rendering, RenderError> {
-    let (Layout::Image(layout), Layout::Image(other)) = (field.layout, other);
-    if layout.channels != other.channels {
-        return Err(RenderError::Mismatch(format!(
-            "the model has {} values a pixel and the reference is {}",
-            layout.channels.name(),
-            other.channels.name()
-        )));
-    }
-    let grid = Grid::whole(layout, [other.width, other.height])?;
-    let image = image::render(field, &grid, engine, progress)?;
-    Ok(Rendering::Image(image_file::convert_bit_depth(
-        &image,
-        other.bit_depth,
-    )?))
+    renderable(field.layout).render_like(field, other, engine, progress)
 }
 
 /// Renders `field` at the size, part and precision of `target`, whose layout is that of `field`.
@@ -162,12 +146,7 @@ pub fn render(
         layout: &target.layout,
         ..field
     };
-    Ok(Rendering::Image(image::render(
-        field,
-        &target.grid,
-        engine,
-        progress,
-    )?))
+    renderable(field.layout).render(field, &target.points, engine, progress)
 }
 
 /// Renders `field`, which was fitted to a signal reduced by `reduction`, at the samples of the full signal.
@@ -180,14 +159,10 @@ pub fn upsample(
     engine: &mut dyn Engine,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Rendering, RenderError> {
-    let Layout::Image(layout) = field.layout;
-    let grid = Grid::full(layout, reduction)?;
-    Ok(Rendering::Image(image::render(
-        field, &grid, engine, progress,
-    )?))
+    renderable(field.layout).upsample(field, reduction, engine, progress)
 }
 
-/// Interpolates what was reduced by `reduction` at the samples of the full signal.
+/// Interpolates what was reduced by `reduction` at the samples of the full signal, by one of [`Rendering::filters`].
 ///
 /// # Errors
 /// A kind of signal that cannot be interpolated says so.
@@ -196,37 +171,23 @@ pub fn interpolate(
     reduction: Reduction,
     filter: Filter,
 ) -> Result<Rendering, RenderError> {
-    let Rendering::Image(image) = reduced;
-    Ok(Rendering::Image(resample::resample(
-        image, reduction, filter,
-    )))
+    reduced.rendered().interpolate(reduction, filter)
 }
 
 /// A decoded signal as if it had been rendered, with the precision of `reference`, to be compared with it.
 ///
 /// # Errors
-/// [`RenderError::Encode`] when its samples are inconsistent.
+/// [`RenderError::Mismatch`] when kinds differ, [`RenderError::Encode`] when samples are inconsistent.
 pub fn from_signal(signal: &dyn Signal, reference: &dyn Signal) -> Result<Rendering, RenderError> {
-    let depth = picture(reference).layout.bit_depth;
-    Ok(Rendering::Image(image_file::convert_bit_depth(
-        picture(signal),
-        depth,
-    )?))
-}
-
-fn picture(signal: &dyn Signal) -> &Image {
-    (signal as &dyn Any)
-        .downcast_ref::<Image>()
-        .expect("pictures are the only kind of signal")
+    renderable(&reference.layout()).take(signal)
 }
 
 /// Measures how well `rendering` stands for `signal`, with the metrics of its kind.
 ///
 /// # Errors
-/// [`RenderError::Mismatch`] when size or channels differ.
+/// [`RenderError::Mismatch`] when kinds, sizes or channels differ.
 pub fn measure(signal: &dyn Signal, rendering: &Rendering) -> Result<Metrics, RenderError> {
-    let Rendering::Image(image) = rendering;
-    image::measure(picture(signal), image)
+    rendering.rendered().measure(signal)
 }
 
 /// The PSNR in dB alone, which is quicker than all of [`measure`].
@@ -234,21 +195,18 @@ pub fn measure(signal: &dyn Signal, rendering: &Rendering) -> Result<Metrics, Re
 /// # Errors
 /// See [`measure`].
 pub fn measure_psnr_db(signal: &dyn Signal, rendering: &Rendering) -> Result<f64, RenderError> {
-    let Rendering::Image(image) = rendering;
-    image::psnr_db(picture(signal), image)
+    rendering.rendered().psnr_db(signal)
 }
 
 impl Rendering {
     /// The layout of what was rendered.
     pub fn layout(&self) -> Layout {
-        let Self::Image(image) = self;
-        Layout::Image(image.layout.clone())
+        self.rendered().layout()
     }
 
     /// The file name ending that keeps all of it: `png`, or `exr` for float pictures.
     pub fn lossless_extension(&self) -> &'static str {
-        let Self::Image(image) = self;
-        image::lossless_extension(&image.layout)
+        renderable(&self.layout()).lossless_extension()
     }
 
     /// The bytes of a file whose format follows from the ending of `path`.
@@ -256,17 +214,19 @@ impl Rendering {
     /// # Errors
     /// [`RenderError::Encode`] when the format is unknown or cannot hold this.
     pub fn encode(&self, path: &Path) -> Result<Vec<u8>, RenderError> {
-        let Self::Image(image) = self;
-        Ok(image_file::encode(image, ImageFormat::from_path(path)?)?)
+        self.rendered().encode(path)
     }
 
-    /// A picture of where it differs from `signal`, as PNG.
+    /// The filters that interpolate this kind of signal.
+    pub fn filters(&self) -> &'static [Filter] {
+        self.rendered().filters()
+    }
+
+    /// Pictures and the like that show how it stands for `signal`: file names, which are among [`KindFiles::companions`], and bytes.
     ///
     /// # Errors
-    /// [`RenderError::Encode`] when the encoder fails.
-    pub fn encode_error_picture(&self, signal: &dyn Signal) -> Result<Vec<u8>, RenderError> {
-        let Self::Image(image) = self;
-        let error = image_file::error_image(picture(signal), image)?;
-        Ok(image_file::encode(&error, ImageFormat::Png)?)
+    /// [`RenderError::Mismatch`] when kinds or shapes differ, [`RenderError::Encode`] when the encoder fails.
+    pub fn companions(&self, signal: &dyn Signal) -> Result<Vec<Companion>, RenderError> {
+        self.rendered().companions(signal)
     }
 }

@@ -2,21 +2,34 @@
 
 use std::path::Path;
 
+use super::RenderError;
 use super::image::Grid;
-use super::{ImageFormat, RenderError};
+use super::kind::renderable;
 use crate::signal::{BitDepth, ImageLayout, Layout};
 
-/// The size, part and precision asked for.
-#[derive(Debug, Clone, PartialEq)]
+/// What is asked for; a field that does not fit the kind of the signal is refused.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct RenderRequest {
-    /// Factors on width and height, when `size` is not given.
-    pub scale: [f64; 2],
+    /// Factors on width and height of a picture, or the same factor twice on the rate of a sound; 4 when neither this nor a size or a rate is
+    /// given.
+    pub scale: Option<[f64; 2]>,
     /// Width and height in pixels.
     pub size: Option<[u32; 2]>,
     /// Left, top, width and height in pixels of the original.
     pub crop: Option<[f64; 4]>,
-    /// Bits a channel.
+    /// Bits a channel of a picture.
     pub bit_depth: Option<u8>,
+    /// Samples a second of a sound.
+    pub rate: Option<u32>,
+}
+
+/// Where a network is evaluated.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Points {
+    /// The pixels of a picture.
+    Pixels(Grid),
+    /// So many instants, evenly over a sound.
+    Frames(u64),
 }
 
 /// What will be rendered.
@@ -24,16 +37,28 @@ pub struct RenderRequest {
 pub struct Target {
     /// The layout of the result.
     pub layout: Layout,
-    pub(super) grid: Grid,
+    pub(super) points: Points,
 }
 
 impl RenderRequest {
+    /// The factors, when nothing says otherwise.
+    pub(super) const DEFAULT_SCALE: [f64; 2] = [4.0, 4.0];
+
     /// Checks the request for a model that was fitted to a signal of `layout`.
     ///
     /// # Errors
-    /// [`RenderError::Grid`] with the flag that is at fault.
+    /// [`RenderError::Request`] with the flag that is at fault.
     pub fn resolve(&self, layout: &Layout) -> Result<Target, RenderError> {
-        let Layout::Image(original) = layout;
+        renderable(layout).resolve(self)
+    }
+
+    /// See [`Self::resolve`].
+    pub(super) fn resolve_picture(&self, original: &ImageLayout) -> Result<Target, RenderError> {
+        if self.rate.is_some() {
+            return Err(RenderError::Request(
+                "--rate is for sounds; a picture has --scale and --size".into(),
+            ));
+        }
         let whole = [
             0.0,
             0.0,
@@ -41,8 +66,9 @@ impl RenderRequest {
             f64::from(original.height),
         ];
         let part = self.crop.unwrap_or(whole);
+        let scale = self.scale.unwrap_or(Self::DEFAULT_SCALE);
         // Rounded, so that a scale that is a ratio of sizes gives just that size; a float-to-integer cast saturates.
-        let scaled = |axis: usize| ((part[axis + 2] * self.scale[axis]).round() as u32).max(1);
+        let scaled = |axis: usize| ((part[axis + 2] * scale[axis]).round() as u32).max(1);
         let size = self.size.unwrap_or_else(|| [scaled(0), scaled(1)]);
         let grid = Grid::part(original, part, size)?;
         let sized = ImageLayout {
@@ -52,7 +78,7 @@ impl RenderRequest {
         };
         Ok(Target {
             layout: Layout::Image(with_bit_depth(sized, self.bit_depth)?),
-            grid,
+            points: Points::Pixels(grid),
         })
     }
 }
@@ -61,14 +87,14 @@ fn with_bit_depth(layout: ImageLayout, bits: Option<u8>) -> Result<ImageLayout, 
     let bit_depth = match bits {
         None => return Ok(layout),
         Some(_) if layout.bit_depth == BitDepth::F32 => {
-            return Err(RenderError::Grid(
+            return Err(RenderError::Request(
                 "--bit-depth: the model was fitted to a float picture, whose range 8 or 16 bit cannot hold; leave it out and write exr, tiff or hdr".into(),
             ));
         }
         Some(8) => BitDepth::U8,
         Some(16) => BitDepth::U16,
         Some(other) => {
-            return Err(RenderError::Grid(format!(
+            return Err(RenderError::Request(format!(
                 "--bit-depth is {other}; use 8 or 16"
             )));
         }
@@ -83,14 +109,12 @@ fn with_bit_depth(layout: ImageLayout, bits: Option<u8>) -> Result<ImageLayout, 
 impl Target {
     /// The file name ending that keeps all of it.
     pub fn lossless_extension(&self) -> &'static str {
-        let Layout::Image(layout) = &self.layout;
-        super::image::lossless_extension(layout)
+        renderable(&self.layout).lossless_extension()
     }
 
-    /// The size as part of a file name: `3072x2048`.
+    /// The size as part of a file name: `3072x2048`, or `96000hz`.
     pub fn size_name(&self) -> String {
-        let Layout::Image(layout) = &self.layout;
-        format!("{}x{}", layout.width, layout.height)
+        renderable(&self.layout).size_name()
     }
 
     /// Checks, before any work, that the format named by the ending of `path` can hold the result.
@@ -98,8 +122,6 @@ impl Target {
     /// # Errors
     /// [`RenderError::Encode`] with the formats that can.
     pub fn check_format(&self, path: &Path) -> Result<(), RenderError> {
-        let Layout::Image(layout) = &self.layout;
-        ImageFormat::from_path(path)?.check(layout)?;
-        Ok(())
+        renderable(&self.layout).check_format(path)
     }
 }

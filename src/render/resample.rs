@@ -20,17 +20,23 @@ pub enum Filter {
     Bicubic,
     /// The sinc windowed by its own main lobe stretched to 3 (Duchon 1979).
     Lanczos3,
+    /// The same with a main lobe stretched to 32: nearly the band-limited signal.
+    Sinc32,
 }
 
 impl Filter {
-    /// Every filter, the simplest first.
-    pub const ALL: [Filter; 2] = [Filter::Bicubic, Filter::Lanczos3];
+    /// What enlarges pictures, the simplest first.
+    pub const PICTURES: [Filter; 2] = [Filter::Bicubic, Filter::Lanczos3];
+
+    /// What raises the rate of sounds, the simplest first.
+    pub const SOUNDS: [Filter; 2] = [Filter::Lanczos3, Filter::Sinc32];
 
     /// The name in tables and of files.
     pub fn name(self) -> &'static str {
         match self {
             Filter::Bicubic => "bicubic",
             Filter::Lanczos3 => "lanczos3",
+            Filter::Sinc32 => "sinc32",
         }
     }
 
@@ -39,6 +45,7 @@ impl Filter {
         match self {
             Filter::Bicubic => 2.0,
             Filter::Lanczos3 => 3.0,
+            Filter::Sinc32 => 32.0,
         }
     }
 
@@ -52,7 +59,7 @@ impl Filter {
             // Keys 1981, eq. 15.
             Filter::Bicubic if t < 1.0 => (1.5 * t - 2.5) * t * t + 1.0,
             Filter::Bicubic => ((-0.5 * t + 2.5) * t - 4.0) * t + 2.0,
-            Filter::Lanczos3 => sinc(t) * sinc(t / 3.0),
+            Filter::Lanczos3 | Filter::Sinc32 => sinc(t) * sinc(t / self.support()),
         }
     }
 }
@@ -133,6 +140,60 @@ pub(super) fn resample(reduced: &Image, reduction: Reduction, filter: Filter) ->
     Image { layout, samples }
 }
 
+/// The frames `[n · factor, channels]` that `reduced` `[n, channels]` was made of by `reduction`, as `filter` has them.
+pub(super) fn interpolate_frames(
+    reduced: &[f32],
+    channels: usize,
+    reduction: Reduction,
+    filter: Filter,
+) -> Vec<f32> {
+    let taps = taps(filter, reduction, reduced.len() / channels);
+    let mut frames = vec![0.0; taps.len() * channels];
+    let rows = frames
+        .par_chunks_mut(channels)
+        .zip(&taps)
+        .with_min_len(1024);
+    rows.for_each(|(frame, taps)| {
+        for (channel, value) in frame.iter_mut().enumerate() {
+            let near = reduced[taps.first * channels + channel..]
+                .iter()
+                .step_by(channels);
+            let sum: f64 = near
+                .zip(&taps.weights)
+                .map(|(v, w)| f64::from(*v) * w)
+                .sum();
+            *value = sum as f32;
+        }
+    });
+    frames
+}
+
+/// The frames `[n, channels]` at every `factor`-th place of `frames` `[n · factor, channels]`, low-passed below half their rate by
+/// [`Filter::Sinc32`] stretched by the factor.
+pub(super) fn decimate(frames: &[f32], channels: usize, factor: usize) -> Vec<f32> {
+    let (filter, fine) = (Filter::Sinc32, frames.len() / channels);
+    let stretch = factor as f64;
+    let reach = filter.support() * stretch;
+    let mut out = vec![0.0; fine / factor * channels];
+    out.par_chunks_mut(channels)
+        .enumerate()
+        .with_min_len(256)
+        .for_each(|(index, frame)| {
+            // The centre of a block of `factor` frames.
+            let centre = (index as f64 + 0.5) * stretch - 0.5;
+            let first = (centre - reach).ceil().max(0.0) as usize;
+            let last = ((centre + reach).floor() as usize).min(fine - 1);
+            let weight = |i: usize| filter.weight((i as f64 - centre) / stretch);
+            let total: f64 = (first..=last).map(weight).sum();
+            for (channel, value) in frame.iter_mut().enumerate() {
+                let at = |i: usize| f64::from(frames[i * channels + channel]);
+                let sum: f64 = (first..=last).map(|i| weight(i) * at(i)).sum();
+                *value = (sum / total) as f32;
+            }
+        });
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,7 +220,7 @@ mod tests {
 
     #[test]
     fn kernels_interpolate_and_have_their_known_values() {
-        for filter in Filter::ALL {
+        for filter in Filter::PICTURES {
             for i in 0..4 {
                 let expected = f64::from(u8::from(i == 0));
                 assert!((filter.weight(f64::from(i)) - expected).abs() < 1e-15);
@@ -181,7 +242,7 @@ mod tests {
             (Samples::F32(vec![-3.7; 30]), f64::from(-3.7_f32)),
         ] {
             let small = picture(5, 2, Channels::Rgb, samples);
-            for (reduction, filter) in reductions().flat_map(|r| Filter::ALL.map(|f| (r, f))) {
+            for (reduction, filter) in reductions().flat_map(|r| Filter::PICTURES.map(|f| (r, f))) {
                 let large = resample(&small, reduction, filter);
                 let mut values = vec![0.0; large.layout.values()];
                 large.samples.read(0, &mut values);
@@ -198,7 +259,7 @@ mod tests {
         let values = noise(width * height * channels);
         let small = Samples::F32(values.clone());
         let small = picture(6, 5, Channels::GreyAlpha, small);
-        for (reduction, filter) in reductions().flat_map(|r| Filter::ALL.map(|f| (r, f))) {
+        for (reduction, filter) in reductions().flat_map(|r| Filter::PICTURES.map(|f| (r, f))) {
             let Samples::F32(large) = resample(&small, reduction, filter).samples else {
                 panic!("the type of the samples changed");
             };
@@ -271,5 +332,45 @@ mod tests {
             large.samples,
             Samples::U8([expected.clone(), expected].concat())
         );
+    }
+
+    /// A sine far below half the rate comes back where it was; the ends, where the filter is cut, are left out.
+    #[test]
+    fn a_tone_keeps_its_phase_when_its_rate_is_raised() {
+        for reduction in reductions() {
+            let (n, factor) = (400, reduction.factor());
+            let tone = |position: f64| (2.0 * PI * position * 0.05).sin() as f32;
+            let reduced: Vec<f32> = (0..n)
+                .flat_map(|i| [tone(i as f64), -tone(i as f64)])
+                .collect();
+            let frames = interpolate_frames(&reduced, 2, reduction, Filter::Sinc32);
+            assert_eq!(frames.len(), 2 * n * factor);
+            for i in 50 * factor..(n - 50) * factor {
+                let expected = tone(reduction.position(i));
+                assert!((frames[2 * i] - expected).abs() < 2e-3, "{factor} at {i}");
+                assert!((frames[2 * i + 1] + expected).abs() < 2e-3);
+            }
+        }
+    }
+
+    /// Below half of the new rate a tone stays, above it it is gone instead of coming back as another tone.
+    #[test]
+    fn lower_rates_do_not_alias() {
+        let (n, factor) = (4000, 4);
+        let worst = |frequency: f64| {
+            let tone = |position: f64| (2.0 * PI * frequency * position).sin() as f32;
+            let frames: Vec<f32> = (0..n).map(|i| tone(i as f64)).collect();
+            let low = decimate(&frames, 1, factor);
+            assert_eq!(low.len(), n / factor);
+            let centre = |i: usize| (i as f64 + 0.5) * factor as f64 - 0.5;
+            let inside = 100..n / factor - 100;
+            let kept = inside.clone().map(|i| (low[i] - tone(centre(i))).abs());
+            let left = inside.map(|i| low[i].abs());
+            [kept.fold(0.0, f32::max), left.fold(0.0, f32::max)]
+        };
+        let [kept, _] = worst(0.08);
+        assert!(kept < 5e-3, "{kept}");
+        let [_, left] = worst(0.17);
+        assert!(left < 5e-3, "{left}");
     }
 }

@@ -9,7 +9,7 @@ pub enum SignalError {
     #[error("{path} does not exist")]
     Missing { path: PathBuf },
     /// The path is a folder.
-    #[error("{path} is a folder; give one picture file")]
+    #[error("{path} is a folder; give one file")]
     Folder { path: PathBuf },
     /// The path is a device, a pipe or a socket.
     #[error("{path} is not a regular file")]
@@ -23,11 +23,11 @@ pub enum SignalError {
     /// The file has no bytes.
     #[error("{path} is empty (0 bytes)")]
     Empty { path: PathBuf },
-    /// The content is no picture, whatever the extension says.
+    /// The content is of no kind that is read, whatever the extension says.
     #[error(
-        "{path} is not a picture: its content is none of PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, Radiance HDR and OpenEXR"
+        "{path} is neither a picture nor a sound: its content is none of PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, Radiance HDR, OpenEXR and WAV"
     )]
-    NotAPicture { path: PathBuf },
+    Unknown { path: PathBuf },
     /// A picture in a format without a decoder.
     #[error(
         "{path} is a {format} picture, which cannot be read; convert it to PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, Radiance HDR or OpenEXR"
@@ -42,9 +42,31 @@ pub enum SignalError {
         format: &'static str,
         reason: String,
     },
-    /// The file ends before the picture does.
-    #[error("{path} is cut off: the file ends before its {format} picture does")]
-    Truncated { path: PathBuf, format: &'static str },
+    /// The file ends before the signal does.
+    #[error("{path} is cut off: the file ends before its {format} {kind} does")]
+    Truncated {
+        path: PathBuf,
+        format: &'static str,
+        kind: &'static str,
+    },
+    /// A WAV file of a sort that is not read.
+    #[error(
+        "{path} is a WAV file of a sort that cannot be read ({reason}); save it as 8-, 16-, 24- or 32-bit PCM or 32-bit float with 1 to 8 channels"
+    )]
+    UnsupportedSound { path: PathBuf, reason: String },
+    /// The header says that there are no samples.
+    #[error("{path} has no samples: it lasts 0 seconds")]
+    NoSamples { path: PathBuf },
+    /// A float sample of a sound is NaN or infinite.
+    #[error(
+        "{path} holds {value} at frame {frame}, channel {channel} (counted from 0); every sample must be a finite number"
+    )]
+    NonFiniteSound {
+        path: PathBuf,
+        frame: usize,
+        channel: usize,
+        value: f32,
+    },
     /// The header says that there are no pixels.
     #[error("{path} has no pixels: its size is {width} x {height}")]
     ZeroSize {

@@ -349,7 +349,7 @@ impl Image {
         let source = Source::open(path)?;
         match decode::recognises(&source) {
             true => decode::decode(source),
-            false => Err(SignalError::NotAPicture { path: path.into() }),
+            false => Err(SignalError::Unknown { path: path.into() }),
         }
     }
 

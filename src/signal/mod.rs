@@ -10,6 +10,7 @@
 //! A new kind of signal is one file with a `KIND` record, one line in `KINDS` and one variant of [`Layout`].
 
 pub mod image;
+pub mod sound;
 
 mod error;
 mod footprint;
@@ -26,6 +27,7 @@ pub use error::SignalError;
 pub use footprint::Footprint;
 pub use holdout::{HeldOut, ReducedBy, Reduction};
 pub use image::{BitDepth, Channels, Image, ImageLayout, Samples};
+pub use sound::{SampleFormat, Sound, SoundLayout};
 
 use source::Source;
 
@@ -85,20 +87,24 @@ pub trait Signal: Any + Send + Sync {
 pub enum Layout {
     /// A picture.
     Image(ImageLayout),
+    /// A sound.
+    Sound(SoundLayout),
 }
 
 impl Layout {
-    /// The number of coordinates of a sample: 2 for a picture.
+    /// The number of coordinates of a sample: 2 for a picture, 1 for a sound.
     pub fn d_in(&self) -> usize {
         match self {
             Layout::Image(_) => 2,
+            Layout::Sound(_) => 1,
         }
     }
 
-    /// The number of values of a sample: the channels of a picture.
+    /// The number of values of a sample: the channels of a picture or a sound.
     pub fn d_out(&self) -> usize {
         match self {
             Layout::Image(layout) => layout.channels.count(),
+            Layout::Sound(layout) => layout.channels.into(),
         }
     }
 
@@ -110,20 +116,34 @@ impl Layout {
                 footprint,
                 ..layout
             }),
+            Layout::Sound(layout) => Layout::Sound(SoundLayout {
+                footprint,
+                ..layout
+            }),
         }
     }
 
-    /// The name of the kind as in the model file: `image`.
+    /// The name of the kind as in the model file: `image` or `sound`.
     pub fn kind(&self) -> &'static str {
         match self {
             Layout::Image(_) => "image",
+            Layout::Sound(_) => "sound",
         }
     }
 
-    /// The number of samples n: the pixels of a picture.
+    /// The kind in words: `a picture`.
+    pub fn article(&self) -> &'static str {
+        match self {
+            Layout::Image(_) => "a picture",
+            Layout::Sound(_) => "a sound",
+        }
+    }
+
+    /// The number of samples n: the pixels of a picture, the frames of a sound.
     pub fn samples(&self) -> usize {
         match self {
             Layout::Image(layout) => layout.pixels(),
+            Layout::Sound(layout) => layout.frames as usize,
         }
     }
 
@@ -133,6 +153,7 @@ impl Layout {
             Layout::Image(layout) => {
                 layout.values() as u64 * u64::from(layout.bit_depth.bits()) / 8
             }
+            Layout::Sound(layout) => layout.values() as u64 * 4,
         }
     }
 
@@ -140,6 +161,7 @@ impl Layout {
     pub fn describe(&self) -> String {
         match self {
             Layout::Image(layout) => layout.describe(),
+            Layout::Sound(layout) => layout.describe(),
         }
     }
 }
@@ -170,7 +192,7 @@ struct Kind {
 }
 
 /// Every kind of signal, asked in this order.
-static KINDS: &[Kind] = &[image::KIND];
+static KINDS: &[Kind] = &[sound::KIND, image::KIND];
 
 /// Decodes a file into a signal whose kind is told by its content.
 ///
@@ -197,7 +219,7 @@ fn open(path: &Path) -> Result<(&'static Kind, Source), SignalError> {
     let source = Source::open(path)?;
     match KINDS.iter().find(|kind| (kind.recognises)(&source)) {
         Some(kind) => Ok((kind, source)),
-        None => Err(SignalError::NotAPicture { path: path.into() }),
+        None => Err(SignalError::Unknown { path: path.into() }),
     }
 }
 

@@ -36,7 +36,10 @@ fn files_that_are_no_pictures() {
         ("missing.png", &["missing.png does not exist"]),
         ("empty.png", &["empty.png is empty"]),
         ("cut.png", &["cut.png is cut off"]),
-        ("text.png", &["text.png is not a picture", "PNG"]),
+        (
+            "text.png",
+            &["text.png is neither a picture nor a sound", "PNG"],
+        ),
         ("folder.png", &["folder.png is a folder"]),
     ];
     for (name, words) in cases {

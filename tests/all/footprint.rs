@@ -96,10 +96,11 @@ fn models_of_means_are_rendered_as_means() {
     let mut engine = TiledEngine::default();
     for scale in [1.0, 2.0, 0.5] {
         let request = RenderRequest {
-            scale: [scale; 2],
+            scale: Some([scale; 2]),
             size: None,
             crop: None,
             bit_depth: None,
+            rate: None,
         };
         let mut rendered = |footprint| -> Vec<f32> {
             let layout = Layout::Image(fitted.clone()).with_footprint(footprint);
@@ -110,7 +111,9 @@ fn models_of_means_are_rendered_as_means() {
             };
             let target = request.resolve(&layout).unwrap();
             let rendering = render::render(field, &target, &mut engine, &mut |_| ()).unwrap();
-            let Rendering::Image(image) = rendering;
+            let Rendering::Image(image) = rendering else {
+                panic!("a picture")
+            };
             let Samples::F32(values) = image.samples else {
                 panic!("not float");
             };
@@ -155,6 +158,7 @@ fn models_of_means_are_rendered_as_means() {
 fn facts(signal: &dyn Signal) -> SignalFacts {
     let spectrum = signal.spectrum();
     SignalFacts {
+        kind: "image",
         d_in: 2,
         d_out: signal.layout().d_out(),
         samples: signal.samples(),

@@ -21,5 +21,6 @@ mod optimizers;
 mod picture_files;
 mod program;
 mod signals;
+mod sounds;
 mod tangents;
 mod training;

@@ -19,6 +19,7 @@ use super::numbers::uniform_f32;
 /// A picture of 512 x 512 samples with `d_out` channels.
 fn facts(d_out: usize) -> SignalFacts {
     SignalFacts {
+        kind: "image",
         d_in: 2,
         d_out,
         samples: 512 * 512,
@@ -355,6 +356,7 @@ fn every_preset_learns_a_picture() {
     let layout = Layout::Image(image.layout.clone());
     let spectrum = image.spectrum();
     let facts = SignalFacts {
+        kind: "image",
         d_in: 2,
         d_out: layout.d_out(),
         samples: image.samples(),

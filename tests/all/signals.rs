@@ -37,7 +37,9 @@ impl Folder {
     fn load(&self, name: &str, bytes: &[u8]) -> Image {
         let path = self.write(name, bytes);
         let signal = load(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let Layout::Image(mut probed) = probe(&path).unwrap();
+        let Layout::Image(mut probed) = probe(&path).unwrap() else {
+            panic!("a picture")
+        };
         let any: &dyn Any = signal.as_ref();
         let image = any.downcast_ref::<Image>().unwrap().clone();
         if probed.bit_depth == BitDepth::F32 {
@@ -348,7 +350,7 @@ fn files_that_are_no_pictures_are_named() {
     let inside = folder.0.path().to_path_buf();
     assert_eq!(error_text(&inside), "is a folder; give one picture file");
     assert_eq!(folder.error("empty.png", b""), "is empty (0 bytes)");
-    let text = "is not a picture: its content is none of PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, Radiance HDR and OpenEXR";
+    let text = "is neither a picture nor a sound: its content is none of PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, Radiance HDR, OpenEXR and WAV";
     for name in [
         "text.png", "text.jpg", "text.tif", "text.hdr", "text.gif", "text.txt", "text",
     ] {

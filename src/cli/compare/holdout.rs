@@ -10,7 +10,7 @@ use super::super::load::load_model;
 use super::super::talk::Talk;
 use super::plan::{PlannedRun, Source};
 use crate::device::Chosen;
-use crate::render::{self, Field, Filter, Metrics, Rendering};
+use crate::render::{self, Field, Metrics, Rendering};
 use crate::report::{ComparedModel, RunReport};
 use crate::signal::{HeldOut, Layout, ReducedBy, Reduction, Signal};
 
@@ -115,9 +115,10 @@ impl HeldOutInput {
                 _ => Ok(()),
             };
         }
-        let mut files = Filter::ALL
+        let filters = self.reduced.filters().iter();
+        let mut files: Vec<String> = filters
             .map(|filter| file_name(filter.name(), &self.reduced))
-            .to_vec();
+            .collect();
         files.push(self.file.clone());
         match files.iter().any(|file| folder.file(file).exists()) {
             true => Err(FolderError::Occupied(folder.path().to_owned()).into()),
@@ -129,7 +130,7 @@ impl HeldOutInput {
     pub fn interpolate(&self, folder: &Folder) -> Result<Vec<ComparedModel>, CliError> {
         write(folder, folder::REDUCED, &self.reduced)?;
         let mut rows = Vec::new();
-        for filter in Filter::ALL {
+        for &filter in self.reduced.filters() {
             let rendering = render::interpolate(&self.reduced, self.reduction, filter)?;
             write(folder, filter.name(), &rendering)?;
             rows.push(ComparedModel {

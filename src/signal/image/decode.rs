@@ -72,7 +72,7 @@ fn shielded<T>(
 ) -> Result<T, SignalError> {
     let path = source.path.clone();
     let Some(format) = format(&source) else {
-        return Err(SignalError::NotAPicture { path });
+        return Err(SignalError::Unknown { path });
     };
     catch_panic(|| work(source, format)).unwrap_or_else(|| {
         Err(SignalError::Damaged {
@@ -105,7 +105,7 @@ fn open(source: Source, format: ImageFormat) -> Result<Opened, SignalError> {
     let by_extension = signature(&source.head).is_none();
     if !format.reading_enabled() {
         return Err(match by_extension {
-            true => SignalError::NotAPicture { path },
+            true => SignalError::Unknown { path },
             false => SignalError::UnsupportedFormat {
                 path,
                 format: name(format).into(),
@@ -121,7 +121,7 @@ fn open(source: Source, format: ImageFormat) -> Result<Opened, SignalError> {
     let mut decoder = match reader.into_decoder() {
         Ok(decoder) => decoder,
         // Then it was the extension that lied.
-        Err(_) if by_extension => return Err(SignalError::NotAPicture { path }),
+        Err(_) if by_extension => return Err(SignalError::Unknown { path }),
         Err(error) => return Err(explain(&path, format, error, &end)),
     };
     let (width, height) = decoder.dimensions();
@@ -207,6 +207,7 @@ fn require_jpeg_end(path: &Path) -> Result<(), SignalError> {
         Err(SignalError::Truncated {
             path: path.into(),
             format: name(ImageFormat::Jpeg),
+            kind: "picture",
         })
     }
 }
@@ -246,9 +247,17 @@ fn explain(path: &Path, format: ImageFormat, error: ImageError, end: &AtomicBool
             SignalError::Unreadable { path, source }
         }
         ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            SignalError::Truncated { path, format }
+            SignalError::Truncated {
+                path,
+                format,
+                kind: "picture",
+            }
         }
-        _ if ended => SignalError::Truncated { path, format },
+        _ if ended => SignalError::Truncated {
+            path,
+            format,
+            kind: "picture",
+        },
         ImageError::Unsupported(error) => SignalError::UnsupportedContent {
             path,
             format,

@@ -1,0 +1,111 @@
+//! Pictures of how the power of a sound is spread over time and frequency.
+
+use super::super::image_file::{ImageFormat, encode};
+use super::super::{Companion, RenderError};
+use super::channel;
+use crate::metrics::{BINS, power_spectra};
+use crate::signal::{BitDepth, Channels, Image, ImageLayout, Samples, Sound};
+
+/// Of the original, of the reconstruction, and of their difference.
+pub(super) const FILES: [&str; 3] = [
+    "spectrogram.png",
+    "reconstruction-spectrogram.png",
+    "error-spectrogram.png",
+];
+
+/// The darkest colour stands for this many dB below the loudest place of the original.
+const RANGE_DB: f32 = 100.0;
+
+/// Most columns; of longer sounds windows are left out.
+const MOST_COLUMNS: usize = 2048;
+
+/// Viridis (Smith and van der Walt 2015) at nine even places: its lightness grows evenly, for every kind of eyes.
+const VIRIDIS: [[f32; 3]; 9] = [
+    [68.0, 1.0, 84.0],
+    [71.0, 44.0, 122.0],
+    [59.0, 81.0, 139.0],
+    [44.0, 113.0, 142.0],
+    [33.0, 144.0, 141.0],
+    [39.0, 173.0, 129.0],
+    [92.0, 200.0, 99.0],
+    [170.0, 220.0, 50.0],
+    [253.0, 231.0, 37.0],
+];
+
+/// The colour of `level` in [0, 1].
+fn colour(level: f32) -> [u8; 3] {
+    let place = level.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f32;
+    let index = (place as usize).min(VIRIDIS.len() - 2);
+    let part = place - index as f32;
+    std::array::from_fn(|c| {
+        let (low, high) = (VIRIDIS[index][c], VIRIDIS[index + 1][c]);
+        (low + part * (high - low)).round() as u8
+    })
+}
+
+/// Power over all channels, `[windows, BINS]`.
+fn power(sound: &Sound) -> Vec<f32> {
+    let mut sum = power_spectra(&channel(sound, 0));
+    for index in 1..usize::from(sound.layout.channels) {
+        for (sum, power) in sum.iter_mut().zip(power_spectra(&channel(sound, index))) {
+            *sum += power;
+        }
+    }
+    sum
+}
+
+/// Time runs to the right, frequency upwards from 0 to half the rate; the colour is the power in dB, `loudest` the brightest.
+fn picture(power: &[f32], loudest: f32) -> Result<Vec<u8>, RenderError> {
+    let windows = power.len() / BINS;
+    let columns = windows.min(MOST_COLUMNS);
+    let mut pixels = Vec::with_capacity(columns * BINS * 3);
+    for bin in (0..BINS).rev() {
+        for column in 0..columns {
+            let power = power[column * windows / columns * BINS + bin];
+            let db = 10.0 * (power / loudest).max(f32::MIN_POSITIVE).log10();
+            pixels.extend(colour(1.0 + db / RANGE_DB));
+        }
+    }
+    let layout = ImageLayout::new(columns as u32, BINS as u32, Channels::Rgb, BitDepth::U8);
+    let image = Image {
+        layout,
+        samples: Samples::U8(pixels),
+    };
+    Ok(encode(&image, ImageFormat::Png)?)
+}
+
+/// The spectrograms of `original`, of `other` and of their difference, all on the scale of the first.
+pub(super) fn pictures(original: &Sound, other: &Sound) -> Result<Vec<Companion>, RenderError> {
+    let pairs = original.samples.iter().zip(&other.samples);
+    let difference = Sound {
+        layout: original.layout.clone(),
+        samples: pairs.map(|(a, b)| a - b).collect(),
+    };
+    let powers = [original, other, &difference].map(power);
+    let loudest = powers[0].iter().fold(0.0_f32, |most, p| most.max(*p));
+    let loudest = if loudest > 0.0 { loudest } else { 1.0 };
+    FILES
+        .into_iter()
+        .zip(powers)
+        .map(|(file, power)| Ok((file, picture(&power, loudest)?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_grows_in_lightness_from_end_to_end() {
+        assert_eq!(colour(-1.0), [68, 1, 84]);
+        assert_eq!(colour(2.0), [253, 231, 37]);
+        // Rec. 709 luma.
+        let lightness = |level: f32| {
+            let [r, g, b] = colour(level).map(f32::from);
+            0.2126 * r + 0.7152 * g + 0.0722 * b
+        };
+        for step in 0..20 {
+            assert!(lightness(step as f32 / 20.0) < lightness((step + 1) as f32 / 20.0));
+        }
+    }
+}

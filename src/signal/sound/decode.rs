@@ -1,0 +1,150 @@
+//! WAV files.
+
+use std::io::{self, Read};
+use std::sync::atomic::Ordering;
+
+use hound::{SampleFormat as WavFormat, WavReader, WavSpec};
+
+use super::super::SignalError;
+use super::super::footprint::Footprint;
+use super::super::source::Source;
+use super::{SampleFormat, Sound, SoundLayout};
+
+const FORMAT: &str = "WAV";
+
+/// Most channels.
+const MOST_CHANNELS: u16 = 8;
+
+/// Most values of a file, 4 GiB as they are kept.
+const MOST_VALUES: u64 = 1 << 30;
+
+/// Whether the content is a RIFF file of wave form data.
+pub(super) fn recognises(source: &Source) -> bool {
+    source.head.starts_with(b"RIFF") && source.head.get(8..12) == Some(b"WAVE")
+}
+
+/// The layout by the header; its peak is 1.
+pub(super) fn probe(source: Source) -> Result<SoundLayout, SignalError> {
+    let path = source.path.clone();
+    let end = source.reader.end();
+    let reader = WavReader::new(source.reader)
+        .map_err(|error| fault(&path, error, end.load(Ordering::Relaxed)))?;
+    layout(&path, &reader)
+}
+
+/// All samples.
+pub(super) fn decode(source: Source) -> Result<Sound, SignalError> {
+    let path = source.path.clone();
+    let end = source.reader.end();
+    let fault = |error| fault(&path, error, end.load(Ordering::Relaxed));
+    let mut reader = WavReader::new(source.reader).map_err(fault)?;
+    let layout = layout(&path, &reader)?;
+    let samples: Result<Vec<f32>, hound::Error> = match layout.format {
+        SampleFormat::Float => reader.samples::<f32>().collect(),
+        format => {
+            let scale = 1.0 / format.full_scale();
+            let values = reader.samples::<i32>();
+            let fraction = |value: i32| (f64::from(value) * scale) as f32;
+            values.map(|value| value.map(fraction)).collect()
+        }
+    };
+    let samples = samples.map_err(fault)?;
+    if samples.len() != layout.values() {
+        return Err(SignalError::Truncated {
+            path,
+            format: FORMAT,
+            kind: "sound",
+        });
+    }
+    if let Some(place) = samples.iter().position(|value| !value.is_finite()) {
+        let channels = usize::from(layout.channels);
+        return Err(SignalError::NonFiniteSound {
+            path,
+            frame: place / channels,
+            channel: place % channels,
+            value: samples[place],
+        });
+    }
+    Ok(Sound::new(layout, samples))
+}
+
+fn layout<R: Read>(
+    path: &std::path::Path,
+    reader: &WavReader<R>,
+) -> Result<SoundLayout, SignalError> {
+    let WavSpec {
+        channels,
+        sample_rate,
+        bits_per_sample,
+        sample_format,
+    } = reader.spec();
+    let unsupported = |reason: String| SignalError::UnsupportedSound {
+        path: path.into(),
+        reason,
+    };
+    let format = match (sample_format, bits_per_sample) {
+        (WavFormat::Int, 8) => SampleFormat::Pcm8,
+        (WavFormat::Int, 16) => SampleFormat::Pcm16,
+        (WavFormat::Int, 24) => SampleFormat::Pcm24,
+        (WavFormat::Int, 32) => SampleFormat::Pcm32,
+        (WavFormat::Float, 32) => SampleFormat::Float,
+        (_, bits) => return Err(unsupported(format!("samples of {bits} bits"))),
+    };
+    if !(1..=MOST_CHANNELS).contains(&channels) {
+        return Err(unsupported(format!(
+            "{channels} channels, and at most {MOST_CHANNELS} are read"
+        )));
+    }
+    if sample_rate == 0 {
+        return Err(unsupported("a sample rate of 0".into()));
+    }
+    let frames = reader.duration();
+    if frames == 0 {
+        return Err(SignalError::NoSamples { path: path.into() });
+    }
+    let values = u64::from(frames) * u64::from(channels);
+    if values > MOST_VALUES {
+        return Err(SignalError::TooLarge {
+            path: path.into(),
+            size: format!("{values} values"),
+            limit: format!("{MOST_VALUES} values"),
+        });
+    }
+    Ok(SoundLayout {
+        sample_rate,
+        channels,
+        frames,
+        format,
+        peak: 1.0,
+        footprint: Footprint::Point,
+    })
+}
+
+/// What hound says, in our words; `at_end`: the file was asked for more than it has.
+fn fault(path: &std::path::Path, error: hound::Error, at_end: bool) -> SignalError {
+    let path = path.into();
+    match error {
+        hound::Error::IoError(error) if at_end || error.kind() == io::ErrorKind::UnexpectedEof => {
+            SignalError::Truncated {
+                path,
+                format: FORMAT,
+                kind: "sound",
+            }
+        }
+        hound::Error::IoError(source) => SignalError::Unreadable { path, source },
+        hound::Error::Unsupported => SignalError::UnsupportedSound {
+            path,
+            reason: "a compressed or unusual encoding".into(),
+        },
+        hound::Error::FormatError(_) if at_end => SignalError::Truncated {
+            path,
+            format: FORMAT,
+            kind: "sound",
+        },
+        error => SignalError::Damaged {
+            path,
+            format: FORMAT,
+            reason: error.to_string(),
+        },
+    }
+}

@@ -1,0 +1,298 @@
+//! Sounds: WAV files in and out, what is refused, and every command on them.
+
+use std::path::{Path, PathBuf};
+
+use hound::{SampleFormat as WavFormat, WavReader, WavSpec, WavWriter};
+use inr::render;
+use inr::signal::{Layout, SampleFormat, Signal, Sound, SoundLayout, load};
+use serde_json::Value;
+
+use super::program::{Place, TINY, repository};
+
+/// Loads a file as a sound.
+fn sound(path: &Path) -> Sound {
+    let signal: Box<dyn std::any::Any> = load(path).unwrap();
+    *signal.downcast().unwrap()
+}
+
+/// A sound of a few frames that differ in all channels, extremes and zero among them.
+fn example(format: SampleFormat, channels: u16) -> Sound {
+    let frames = 50;
+    let count = frames as usize * usize::from(channels);
+    let mut samples: Vec<f32> = (0..count)
+        .map(|i| format.rounded(((i * 37 % 101) as f32 / 50.0 - 1.0) * 0.8))
+        .collect();
+    samples[0] = format.rounded(-1.0);
+    samples[1 % count] = format.rounded(1.0);
+    let layout = SoundLayout {
+        sample_rate: 22_050,
+        channels,
+        frames,
+        format,
+        peak: 1.0,
+        footprint: Default::default(),
+    };
+    Sound::new(layout, samples)
+}
+
+#[test]
+fn every_sample_format_survives_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in SampleFormat::ALL {
+        for channels in [1, 2, 8] {
+            let original = example(format, channels);
+            let rendering = render::from_signal(&original, &original).unwrap();
+            let path = folder.path().join("sound.wav");
+            std::fs::write(&path, rendering.encode(&path).unwrap()).unwrap();
+            assert_eq!(sound(&path), original, "{format:?}, {channels} channels");
+            let probed = inr::signal::probe(&path).unwrap();
+            let Layout::Sound(probed) = probed else {
+                panic!("a sound")
+            };
+            let expected = SoundLayout {
+                peak: 1.0,
+                ..original.layout.clone()
+            };
+            assert_eq!(probed, expected);
+            assert_eq!(
+                WavReader::open(&path).unwrap().spec().bits_per_sample,
+                format.bits()
+            );
+        }
+    }
+}
+
+/// Targets fill [-1, 1] however quiet the file is, and come back as they were.
+#[test]
+fn quiet_sounds_are_fitted_at_full_range() {
+    let mut quiet = example(SampleFormat::Float, 2);
+    quiet.samples.iter_mut().for_each(|v| *v *= 0.01);
+    let quiet = Sound::new(quiet.layout, quiet.samples);
+    let indices: Vec<u32> = (0..50).collect();
+    let (mut coordinates, mut targets) = (vec![0.0; 50], vec![0.0; 100]);
+    quiet.gather(&indices, &mut coordinates, &mut targets);
+    let largest = targets.iter().fold(0.0_f32, |most, t| most.max(t.abs()));
+    assert!((largest - 1.0).abs() < 1e-6, "{largest}");
+    assert_eq!(coordinates[0], -0.98);
+    for (target, sample) in targets.iter().zip(&quiet.samples) {
+        assert!((target * quiet.layout.peak - sample).abs() < 1e-9);
+    }
+}
+
+fn write(path: &PathBuf, spec: WavSpec, samples: &[f32]) {
+    let mut writer = WavWriter::create(path, spec).unwrap();
+    for &sample in samples {
+        match spec.sample_format {
+            WavFormat::Float => writer.write_sample(sample).unwrap(),
+            WavFormat::Int => writer.write_sample((sample * 32_767.0) as i16).unwrap(),
+        }
+    }
+    writer.finalize().unwrap();
+}
+
+const MONO: WavSpec = WavSpec {
+    channels: 1,
+    sample_rate: 8_000,
+    bits_per_sample: 16,
+    sample_format: WavFormat::Int,
+};
+
+#[test]
+fn faulty_files_are_refused_in_a_sentence() {
+    let place = Place::new();
+    let float = WavSpec {
+        bits_per_sample: 32,
+        sample_format: WavFormat::Float,
+        ..MONO
+    };
+    write(&place.path("empty.wav"), MONO, &[]);
+    write(&place.path("nan.wav"), float, &[0.0, f32::NAN, 0.5]);
+    write(&place.path("whole.wav"), MONO, &[0.5; 500]);
+    let whole = std::fs::read(place.path("whole.wav")).unwrap();
+    std::fs::write(place.path("cut.wav"), &whole[..600]).unwrap();
+    std::fs::write(place.path("head.wav"), &whole[..20]).unwrap();
+    std::fs::write(
+        place.path("text.wav"),
+        "no sound at all, but long enough to look at",
+    )
+    .unwrap();
+    let nine = WavSpec {
+        channels: 9,
+        ..MONO
+    };
+    write(&place.path("nine.wav"), nine, &[0.1; 18]);
+    for (file, words) in [
+        ("empty.wav", "has no samples"),
+        ("nan.wav", "NaN at frame 1, channel 0"),
+        ("cut.wav", "is cut off"),
+        ("head.wav", "is cut off"),
+        ("text.wav", "neither a picture nor a sound"),
+        ("nine.wav", "9 channels"),
+    ] {
+        let ended = place.run(&format!("fit {file} --model siren {TINY}"));
+        assert_eq!(ended.code, Some(1), "{file}");
+        assert!(
+            ended.stderr.contains(file) && ended.stderr.contains(words),
+            "{file}: {}",
+            ended.stderr
+        );
+    }
+    // The content counts and not the name.
+    std::fs::copy(place.path("whole.wav"), place.path("sound.png")).unwrap();
+    place
+        .run(&format!("fit sound.png --model siren {TINY}"))
+        .done();
+}
+
+/// The working folder with the project's sound in it.
+fn place() -> Place {
+    let place = Place::new();
+    std::fs::copy(
+        repository().join("assets/chime.wav"),
+        place.path("chime.wav"),
+    )
+    .unwrap();
+    place
+}
+
+fn spec(place: &Place, file: &str) -> (u32, u16, u32) {
+    let reader = WavReader::open(place.path(file)).unwrap();
+    (
+        reader.spec().sample_rate,
+        reader.spec().channels,
+        reader.duration(),
+    )
+}
+
+#[test]
+fn a_sound_goes_through_every_command() {
+    let place = place();
+    let folder = place.fit("chime.wav --model siren");
+    assert_eq!(folder, "out/chime-siren");
+    for file in [
+        "reconstruction.wav",
+        "spectrogram.png",
+        "reconstruction-spectrogram.png",
+        "error-spectrogram.png",
+    ] {
+        assert!(place.path(&format!("{folder}/{file}")).exists(), "{file}");
+    }
+    let original = spec(&place, "chime.wav");
+    assert_eq!(
+        spec(&place, &format!("{folder}/reconstruction.wav")),
+        original
+    );
+
+    let report: Value = serde_json::from_slice(
+        &std::fs::read(place.path(&format!("{folder}/report.json"))).unwrap(),
+    )
+    .unwrap();
+    let metrics = report["metrics"].as_object().unwrap();
+    let names: Vec<&str> = metrics.keys().map(String::as_str).collect();
+    assert_eq!(names, ["lsd", "psnr_db", "si_sdr_db", "snr_db"]);
+    // The report holds the figures of the written file.
+    let measured = place
+        .run(&format!(
+            "eval {folder}/reconstruction.wav chime.wav --json"
+        ))
+        .done()
+        .json();
+    assert_eq!(&measured, &report["metrics"]);
+    let measured = place
+        .run(&format!("eval {folder} chime.wav --json"))
+        .done()
+        .json();
+    assert_eq!(&measured, &report["metrics"]);
+    place.run(&format!("info {folder}")).done();
+
+    let (rate, channels, frames) = original;
+    place
+        .run(&format!(
+            "upsample {folder} --rate 48000 -o high.wav --device cpu"
+        ))
+        .done();
+    assert_eq!(spec(&place, "high.wav"), (48_000, channels, frames * 3));
+    place
+        .run(&format!(
+            "upsample {folder} --scale 2 -o double.wav --device cpu"
+        ))
+        .done();
+    assert_eq!(spec(&place, "double.wav"), (2 * rate, channels, 2 * frames));
+    place
+        .run(&format!(
+            "upsample {folder} --rate 4000 -o low.wav --device cpu"
+        ))
+        .done();
+    assert_eq!(spec(&place, "low.wav"), (4_000, channels, frames / 4));
+
+    for (flags, words) in [
+        ("--size 10x10", "--size is for pictures"),
+        ("--crop 0,0,1,1", "--crop is for pictures"),
+        ("--bit-depth 8", "--bit-depth is for pictures"),
+        ("--scale 2x3", "a sound has one factor"),
+        ("-o x.png", "use .wav"),
+    ] {
+        let ended = place.run(&format!("upsample {folder} {flags} --device cpu"));
+        assert_eq!(ended.code, Some(2), "{flags}: {}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{flags}: {}", ended.stderr);
+    }
+    let picture = place.fit("icon.png --model siren");
+    let ended = place.run(&format!("upsample {picture} --rate 8000"));
+    assert!(
+        ended.code == Some(2) && ended.stderr.contains("--rate is for sounds"),
+        "{}",
+        ended.stderr
+    );
+    let ended = place.run(&format!("eval {picture} chime.wav"));
+    assert!(
+        ended.code == Some(1) && ended.stderr.contains("one kind"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn sounds_are_compared_and_held_out() {
+    let place = place();
+    let line = format!("compare chime.wav --models siren,fourier-kan {TINY} --out both");
+    place.run(&line).done();
+    let rows: Value =
+        serde_json::from_slice(&std::fs::read(place.path("both/compare.json")).unwrap()).unwrap();
+    let text = rows.to_string();
+    assert!(text.contains("snr_db") && text.contains("lsd"), "{text}");
+    for by in ["area", "decimation"] {
+        let line = format!(
+            "compare chime.wav --models siren --holdout 2 --holdout-by {by} {TINY} --out held-{by}"
+        );
+        place.run(&line).done();
+        let (rate, channels, frames) = spec(&place, "chime.wav");
+        let reduced = spec(&place, &format!("held-{by}/reduced.wav"));
+        assert_eq!(reduced, (rate / 2, channels, frames / 2));
+        for filter in ["lanczos3", "sinc32"] {
+            let full = spec(&place, &format!("held-{by}/{filter}.wav"));
+            assert_eq!(full, (rate, channels, frames), "{filter}");
+        }
+    }
+}
+
+#[test]
+fn silence_is_fitted_and_stays_silent() {
+    let place = Place::new();
+    write(&place.path("silent.wav"), MONO, &[0.0; 4000]);
+    let line = "fit silent.wav --model siren --params 2k --steps 200 --batch 512 --device cpu";
+    let folder = place.run(line).done().stdout.trim_end().to_string();
+    let reconstruction = sound(&place.path(&format!("{folder}/reconstruction.wav")));
+    let loudest = reconstruction
+        .samples
+        .iter()
+        .fold(0.0_f32, |most, v| most.max(v.abs()));
+    assert!(loudest < 0.05, "{loudest}");
+}
+
+#[test]
+fn every_preset_fits_a_sound() {
+    let place = place();
+    for model in super::cli_fit::presets(&place) {
+        place.fit(&format!("chime.wav --model {model}"));
+    }
+}
