@@ -24,7 +24,7 @@ Examples:
   inr fit assets/harbour.png --model siren --params 50k --time 20s
   inr fit assets/harbour.png --target-psnr 30 --out out/harbour-30db
   inr fit assets/harbour.png --config configs/wire.toml --set training.batch_size=4096 --steps 100
-  inr fit assets/harbour.png --for upsampling
+  inr fit assets/harbour.png --for upsampling --out out/harbour-between
   inr fit assets/chime.wav
 
 The folder out/<name>-<model> gets model.safetensors, report.json, metrics.jsonl, recipe.toml and

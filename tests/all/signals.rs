@@ -348,7 +348,7 @@ fn files_that_are_no_pictures_are_named() {
     assert_eq!(error_text(&missing), "does not exist");
     assert!(matches!(probe(&missing), Err(SignalError::Missing { .. })));
     let inside = folder.0.path().to_path_buf();
-    assert_eq!(error_text(&inside), "is a folder; give one picture file");
+    assert_eq!(error_text(&inside), "is a folder; give one file");
     assert_eq!(folder.error("empty.png", b""), "is empty (0 bytes)");
     let text = "is neither a picture nor a sound: its content is none of PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, Radiance HDR, OpenEXR and WAV";
     for name in [
