@@ -1,0 +1,66 @@
+//! Triangle meshes.
+
+use super::vector::{cross, dot, norm, sub, widen};
+
+/// A triangle mesh in the units of its file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Mesh {
+    /// Positions `[n, 3]`.
+    pub vertices: Vec<[f32; 3]>,
+    /// Three indices of vertices each, anticlockwise when seen from outside.
+    pub faces: Vec<[u32; 3]>,
+    /// Empty, or one unit vector a vertex.
+    pub normals: Vec<[f32; 3]>,
+}
+
+impl Mesh {
+    /// The corners of a face.
+    pub fn corners(&self, face: usize) -> [[f64; 3]; 3] {
+        self.faces[face].map(|vertex| widen(self.vertices[vertex as usize]))
+    }
+
+    /// The smallest and the largest corner of the axis-parallel box around all vertices that a face uses; zeros without faces.
+    pub fn bounds(&self) -> [[f32; 3]; 2] {
+        bounds(
+            self.faces
+                .iter()
+                .flatten()
+                .map(|&vertex| self.vertices[vertex as usize]),
+        )
+    }
+
+    /// The enclosed volume by the divergence theorem; negative when faces look inwards.
+    pub fn signed_volume(&self) -> f64 {
+        // About a corner of the mesh, so that a far origin does not cancel digits.
+        let Some(origin) = self.vertices.first().map(|&v| widen(v)) else {
+            return 0.0;
+        };
+        (0..self.faces.len())
+            .map(|face| {
+                let [a, b, c] = self.corners(face).map(|corner| sub(corner, origin));
+                dot(a, cross(b, c)) / 6.0
+            })
+            .sum()
+    }
+
+    /// The area of a face.
+    pub fn area(&self, face: usize) -> f64 {
+        let [a, b, c] = self.corners(face);
+        0.5 * norm(cross(sub(b, a), sub(c, a)))
+    }
+}
+
+/// The smallest and the largest corner of the axis-parallel box around `points`; zeros without points.
+pub(super) fn bounds(points: impl Iterator<Item = [f32; 3]>) -> [[f32; 3]; 2] {
+    let empty = [[f32::INFINITY; 3], [f32::NEG_INFINITY; 3]];
+    let [low, high] = points.fold(empty, |[low, high], point| {
+        [
+            std::array::from_fn(|axis| low[axis].min(point[axis])),
+            std::array::from_fn(|axis| high[axis].max(point[axis])),
+        ]
+    });
+    match low[0] <= high[0] {
+        true => [low, high],
+        false => [[0.0; 3]; 2],
+    }
+}
