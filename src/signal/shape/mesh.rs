@@ -31,16 +31,7 @@ impl Mesh {
 
     /// The enclosed volume by the divergence theorem; negative when faces look inwards.
     pub fn signed_volume(&self) -> f64 {
-        // About a corner of the mesh, so that a far origin does not cancel digits.
-        let Some(origin) = self.vertices.first().map(|&v| widen(v)) else {
-            return 0.0;
-        };
-        (0..self.faces.len())
-            .map(|face| {
-                let [a, b, c] = self.corners(face).map(|corner| sub(corner, origin));
-                dot(a, cross(b, c)) / 6.0
-            })
-            .sum()
+        signed_volume(&self.vertices, &self.faces)
     }
 
     /// The area of a face.
@@ -63,4 +54,20 @@ pub(super) fn bounds(points: impl Iterator<Item = [f32; 3]>) -> [[f32; 3]; 2] {
         true => [low, high],
         false => [[0.0; 3]; 2],
     }
+}
+
+/// The volume enclosed by `faces`; see [`Mesh::signed_volume`].
+pub(super) fn signed_volume(vertices: &[[f32; 3]], faces: &[[u32; 3]]) -> f64 {
+    // About a corner of the surface, so that a far origin does not cancel digits.
+    let Some(&[origin, ..]) = faces.first() else {
+        return 0.0;
+    };
+    let origin = widen(vertices[origin as usize]);
+    faces
+        .iter()
+        .map(|face| {
+            let [a, b, c] = face.map(|vertex| sub(widen(vertices[vertex as usize]), origin));
+            dot(a, cross(b, c)) / 6.0
+        })
+        .sum()
 }

@@ -1,0 +1,14 @@
+//! Shapes: surfaces as the zero set of a signed distance.
+
+pub mod mesh;
+
+mod bvh;
+mod distance;
+mod grid;
+mod read;
+mod topology;
+mod vector;
+mod winding;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! STL, binary or text. Its triangles share no vertices; corners at the same place become one vertex.
+
+use super::super::mesh::Mesh;
+use super::super::topology::weld;
+use super::{Fault, text};
+
+/// The bytes before the number of triangles.
+const HEADER: usize = 80;
+/// The bytes of a triangle: normal, three corners, and two more bytes.
+const TRIANGLE: usize = 50;
+
+pub(super) fn read(bytes: &[u8]) -> Result<Mesh, Fault> {
+    let mut mesh = Mesh::default();
+    match binary(bytes) {
+        Some(triangles) => mesh.vertices.extend(triangles),
+        None if bytes.trim_ascii_start().starts_with(b"solid") => {
+            let mut closed = false;
+            for (line, text) in text::lines(bytes) {
+                let mut words = text.split_ascii_whitespace();
+                match words.next() {
+                    Some("vertex") => {
+                        let vertex = text::vector(&mut words, line, "a coordinate")?;
+                        mesh.vertices.push(vertex);
+                    }
+                    Some("endsolid") => closed = true,
+                    _ => {}
+                }
+            }
+            if !closed || !mesh.vertices.len().is_multiple_of(3) {
+                return Err(Fault::Truncated);
+            }
+        }
+        None if bytes.len() < HEADER + 4 => return Err(Fault::Truncated),
+        None => {
+            let count = count(bytes).unwrap_or(0);
+            let expected = HEADER as u64 + 4 + u64::from(count) * TRIANGLE as u64;
+            return match (bytes.len() as u64) < expected {
+                true => Err(Fault::Truncated),
+                false => Fault::damaged(format!(
+                    "its header says {count} triangles, which are {expected} bytes, and it has {}",
+                    bytes.len()
+                )),
+            };
+        }
+    }
+    mesh.faces = (0..mesh.vertices.len() as u32 / 3)
+        .map(|face| [3 * face, 3 * face + 1, 3 * face + 2])
+        .collect();
+    Ok(weld(&mesh))
+}
+
+fn count(bytes: &[u8]) -> Option<u32> {
+    let count = bytes.get(HEADER..)?.first_chunk()?;
+    Some(u32::from_le_bytes(*count))
+}
+
+/// The corners of a binary file; none if its length does not fit, since binary files may begin with `solid` too.
+fn binary(bytes: &[u8]) -> Option<impl Iterator<Item = [f32; 3]>> {
+    let triangles = bytes.get(HEADER + 4..)?;
+    let expected = (count(bytes)? as usize).checked_mul(TRIANGLE)?;
+    (triangles.len() == expected).then(|| {
+        triangles.chunks_exact(TRIANGLE).flat_map(|triangle| {
+            let (corners, _) = triangle[12..48].as_chunks::<12>();
+            corners.iter().map(|corner| {
+                let (words, _) = corner.as_chunks::<4>();
+                [0, 1, 2].map(|axis| f32::from_le_bytes(words[axis]))
+            })
+        })
+    })
+}
