@@ -2,8 +2,10 @@
 
 pub mod mesh;
 
+mod analytic;
 mod bvh;
 mod distance;
+mod frame;
 mod grid;
 mod read;
 mod topology;

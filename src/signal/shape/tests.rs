@@ -1,6 +1,9 @@
 //! Small meshes, and distances held to closed forms, to brute force and to the parity of crossings.
 
+use super::distance::Distance;
 use super::mesh::Mesh;
+use super::read::{Content, Format};
+use super::{bvh, topology, vector};
 
 /// A tetrahedron with the origin as a corner.
 pub(super) fn tetrahedron() -> Mesh {
@@ -29,5 +32,149 @@ pub(super) fn cube() -> Mesh {
             .flat_map(|&[a, b, c, d]| [[a, b, c], [a, c, d]])
             .collect(),
         normals: Vec::new(),
+    }
+}
+
+/// The meshes of the folder that `INR_DATA` names; none without it.
+fn data_meshes() -> Vec<(String, Mesh)> {
+    let Some(folder) = std::env::var_os("INR_DATA") else {
+        println!("skipped: INR_DATA names no folder with meshes");
+        return Vec::new();
+    };
+    let mut paths: Vec<_> = std::fs::read_dir(std::path::Path::new(&folder).join("meshes"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    paths
+        .into_iter()
+        .filter_map(|path| {
+            let bytes = std::fs::read(&path).unwrap();
+            let extension = path.extension()?.to_str()?;
+            let format = Format::of(&bytes[..bytes.len().min(64)], extension)?;
+            match format.read(&bytes, &mut Vec::new()) {
+                Ok(Content::Mesh(mesh)) => Some((path.display().to_string(), mesh)),
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+/// Numbers from 0 to 1 that look random.
+fn random(state: &mut u64) -> f32 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 40) as f32 / (1 << 24) as f32
+}
+
+/// `count` points in the bounding box widened by a tenth, `[n, 3]`.
+fn around(mesh: &Mesh, count: usize) -> Vec<f32> {
+    let [low, high] = mesh.bounds();
+    let mut state = 7;
+    (0..3 * count)
+        .map(|i| {
+            let axis = i % 3;
+            let side = high[axis] - low[axis];
+            low[axis] + (1.2 * random(&mut state) - 0.1) * side
+        })
+        .collect()
+}
+
+#[test]
+fn the_distance_of_a_cube_is_exact() {
+    let [pseudonormals, winding] = [Distance::by_pseudonormals(&cube()), Distance::by_winding(&cube())];
+    for point in around(&cube(), 2000).as_chunks().0 {
+        // Quilez's box: the length of the part outside, and inside the largest component.
+        let q = point.map(|x: f32| x.abs() - 0.5);
+        let outside = q.iter().map(|x| x.max(0.0).powi(2)).sum::<f32>().sqrt();
+        let expected = outside + q.iter().copied().fold(f32::MIN, f32::max).min(0.0);
+        for distance in [&pseudonormals, &winding] {
+            let found = distance.at(*point);
+            assert!((found - expected).abs() < 1e-6, "{point:?}: {found} for {expected}");
+        }
+    }
+}
+
+#[test]
+fn distances_equal_brute_force() {
+    for (path, mesh) in data_meshes() {
+        let size = f64::from(mesh.bounds()[1][0] - mesh.bounds()[0][0]);
+        let distance = Distance::unsigned(&mesh);
+        for &point in around(&mesh, 30).as_chunks::<3>().0 {
+            let expected = (0..mesh.faces.len())
+                .map(|face| {
+                    let query = vector::widen(point);
+                    let (closest, _) = bvh::closest_on_triangle(query, mesh.corners(face));
+                    vector::norm(vector::sub(query, closest))
+                })
+                .fold(f64::INFINITY, f64::min);
+            let found = f64::from(distance.at(point));
+            assert!((found - expected).abs() < 1e-6 * size.max(expected), "{path}");
+        }
+    }
+}
+
+/// Whether a point is inside, by the number of faces that rays in three directions cross; none if the rays disagree.
+fn inside_by_parity(mesh: &Mesh, point: [f32; 3]) -> Option<bool> {
+    let origin = vector::widen(point);
+    let parities = [[0.83, 0.41, 0.37], [-0.29, 0.71, -0.64], [0.11, -0.52, 0.85]].map(|along| {
+        let crossed = (0..mesh.faces.len()).filter(|&face| {
+            // Moeller and Trumbore 1997.
+            let [a, b, c] = mesh.corners(face);
+            let (e1, e2) = (vector::sub(b, a), vector::sub(c, a));
+            let p = vector::cross(along, e2);
+            let determinant = vector::dot(e1, p);
+            let t = vector::sub(origin, a);
+            let q = vector::cross(t, e1);
+            let [u, v, s] = [vector::dot(t, p), vector::dot(along, q), vector::dot(e2, q)].map(|x| x / determinant);
+            u >= 0.0 && v >= 0.0 && u + v <= 1.0 && s > 0.0
+        });
+        crossed.count() % 2 == 1
+    });
+    (parities[0] == parities[1] && parities[1] == parities[2]).then_some(parities[0])
+}
+
+#[test]
+fn signs_equal_the_parity_of_crossings() {
+    for (path, mesh) in data_meshes() {
+        if !topology::Topology::new(&mesh.faces).watertight() {
+            continue;
+        }
+        let [by_normals, by_winding] = [Distance::by_pseudonormals(&mesh), Distance::by_winding(&mesh)];
+        let mut points = around(&mesh, 100);
+        // And close to the surface: beside corners of faces.
+        let side = mesh.bounds()[1][0] - mesh.bounds()[0][0];
+        let mut state = 3;
+        for _ in 0..100 {
+            let vertex = mesh.vertices[(random(&mut state) * mesh.vertices.len() as f32) as usize];
+            points.extend(vertex.map(|x| x + 0.01 * side * (random(&mut state) - 0.5)));
+        }
+        let mut wrong = [0, 0];
+        for &point in points.as_chunks::<3>().0 {
+            if let Some(inside) = inside_by_parity(&mesh, point) {
+                for (wrong, distance) in wrong.iter_mut().zip([&by_normals, &by_winding]) {
+                    *wrong += usize::from((distance.at(point) < 0.0) != inside);
+                }
+            }
+        }
+        assert_eq!(wrong, [0, 0], "{path}");
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    for (path, mesh) in data_meshes() {
+        let start = std::time::Instant::now();
+        let distance = Distance::by_pseudonormals(&mesh);
+        let build = start.elapsed();
+        let points = around(&mesh, 200_000);
+        let mut out = vec![0.0; 200_000];
+        let start = std::time::Instant::now();
+        distance.evaluate(&points, &mut out);
+        let t1 = start.elapsed().as_secs_f64();
+        let w = Distance::by_winding(&mesh);
+        let start = std::time::Instant::now();
+        w.evaluate(&points, &mut out);
+        println!("{path}: build {build:?}, {:.0}/s, winding {:.0}/s", 2e5 / t1, 2e5 / start.elapsed().as_secs_f64());
     }
 }
