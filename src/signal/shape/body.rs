@@ -1,0 +1,240 @@
+//! What a shape is made of, as something with distances and surface samples, in coordinates.
+
+use rayon::prelude::*;
+
+use super::analytic::{Analytic, gradient};
+use super::distance::Distance;
+use super::frame::Frame;
+use super::grid::Grid;
+use super::mesh::{Mesh, bounds};
+use super::random::Random;
+use super::read::{Content, Points};
+use super::topology::{Topology, orient, weld};
+use super::vector::{add, cross, dot, narrow, scale, sub, unit, widen};
+
+/// Probes by which the two ways of telling the side of a surface are compared.
+const PROBES: usize = 4096;
+/// The share of probes that may disagree: a point on the surface has no side.
+const DISAGREEMENT: f64 = 0.002;
+/// Points that one thread answers at a time.
+const AT_ONCE: usize = 256;
+
+/// A shape in coordinates.
+pub(super) enum Body {
+    /// A surface of triangles.
+    Mesh(Solid),
+    /// A formula, whose units are the coordinates.
+    Analytic(Analytic),
+    /// Distances in cells, and coordinates a cell.
+    Grid(Grid, f64),
+    /// Points with normals, which have no distances.
+    Points(Points),
+}
+
+/// A mesh with distances.
+pub(super) struct Solid {
+    mesh: Mesh,
+    distance: Distance,
+    /// The area of all faces up to each one.
+    areas: Vec<f64>,
+    /// Why it has no inside, if it has none.
+    pub hollow: Option<String>,
+}
+
+impl Body {
+    /// The body of what a file holds, where it lies, and its extents in the units of the file.
+    ///
+    /// # Errors
+    /// What is wrong in words.
+    pub fn new(
+        content: Content,
+        warnings: &mut Vec<String>,
+    ) -> Result<(Self, Frame, [f32; 3]), String> {
+        let (low, high) = match &content {
+            Content::Mesh(mesh) => mesh.bounds().into(),
+            Content::Points(points) => bounds(points.positions.iter().copied()).into(),
+            Content::Grid(grid) => (grid.half().map(|x| -x), grid.half()),
+        };
+        let frame =
+            Frame::around([low, high]).ok_or("all of its points lie at one place".to_string())?;
+        let extents = [0, 1, 2].map(|axis| high[axis] - low[axis]);
+        let body = match content {
+            Content::Mesh(mut mesh) => {
+                let vertices = mesh.vertices.iter();
+                mesh.vertices = vertices.map(|&v| frame.coordinate(v)).collect();
+                Self::Mesh(Solid::new(mesh, warnings))
+            }
+            Content::Points(mut points) => {
+                let positions = points.positions.iter();
+                points.positions = positions.map(|&p| frame.coordinate(p)).collect();
+                Self::Points(points)
+            }
+            Content::Grid(grid) => Self::Grid(grid, 1.0 / frame.scale),
+        };
+        Ok((body, frame, extents))
+    }
+
+    /// The signed distance at a point; none of points alone.
+    fn distance(&self, point: [f32; 3]) -> f32 {
+        match self {
+            Self::Mesh(solid) => solid.distance.at(point),
+            Self::Analytic(analytic) => analytic.distance(widen(point)) as f32,
+            Self::Grid(grid, cell) => {
+                (grid.distance(scale(widen(point), 1.0 / cell)) * cell) as f32
+            }
+            Self::Points(_) => f32::NAN,
+        }
+    }
+
+    /// The signed distances at points `[n, 3]`, to `out` `[n]`; NaN for points alone.
+    pub fn distances(&self, points: &[f32], out: &mut [f32]) {
+        points
+            .par_chunks(3 * AT_ONCE)
+            .zip(out.par_chunks_mut(AT_ONCE))
+            .for_each(|(points, out)| {
+                for (&point, out) in points.as_chunks().0.iter().zip(out) {
+                    *out = self.distance(point);
+                }
+            });
+    }
+
+    /// A point of the surface and its normal: evenly by area from a mesh, and the nearest of random points otherwise; none if the search
+    /// was in vain.
+    pub fn surface(&self, random: &mut Random) -> Option<([f32; 3], [f32; 3])> {
+        match self {
+            Self::Mesh(solid) => Some(solid.surface(random)),
+            Self::Points(points) => {
+                let index = (random.unit() * points.positions.len() as f64) as usize;
+                Some((points.positions[index], points.normals[index]))
+            }
+            Self::Analytic(_) | Self::Grid(..) => {
+                const TRIES: usize = 32;
+                const STEPS: usize = 12;
+                const STEP: f64 = 1e-3;
+                let distance = |p| f64::from(self.distance(narrow(p)));
+                (0..TRIES).find_map(|_| {
+                    let mut p = widen(random.in_box());
+                    for _ in 0..STEPS {
+                        let slope = gradient(distance, p, STEP);
+                        let squared = dot(slope, slope).max(1e-6);
+                        p = sub(p, scale(slope, distance(p) / squared));
+                    }
+                    let inside = p.iter().all(|x| x.abs() <= 1.0);
+                    let normal = unit(gradient(distance, p, STEP));
+                    (inside && distance(p).abs() < 1e-5).then(|| (narrow(p), narrow(normal)))
+                })
+            }
+        }
+    }
+
+    /// The mean length of an edge, or a cell, or the distance of points: the finest detail, in coordinates.
+    pub fn detail(&self) -> f32 {
+        match self {
+            Self::Mesh(solid) => {
+                let faces = solid.mesh.faces.len() as f64;
+                // The side of an equilateral triangle of the mean area.
+                (solid.areas[solid.areas.len() - 1] / faces * 4.0 / 3_f64.sqrt()).sqrt() as f32
+            }
+            Self::Analytic(_) => 0.02,
+            Self::Grid(_, cell) => *cell as f32,
+            Self::Points(points) => (4.0 / points.positions.len() as f32).sqrt(),
+        }
+    }
+}
+
+impl Solid {
+    fn new(mut mesh: Mesh, warnings: &mut Vec<String>) -> Self {
+        let mut topology = Topology::new(&mesh.faces);
+        if !topology.watertight() {
+            mesh = weld(&mesh);
+            topology = Topology::new(&mesh.faces);
+        }
+        if !topology.oriented() && orient(&mut mesh) {
+            warnings.push(format!(
+                "{} edges had faces that disagree about what is outside; faces were turned",
+                topology.misoriented_edges
+            ));
+            topology = Topology::new(&mesh.faces);
+        }
+        if topology.watertight() && topology.oriented() && mesh.signed_volume() < 0.0 {
+            warnings.push("its faces look inwards and were turned".into());
+            mesh.faces.iter_mut().for_each(|face| face.swap(1, 2));
+        }
+        let areas: Vec<f64> = (0..mesh.faces.len())
+            .scan(0.0, |sum, face| {
+                *sum += mesh.area(face);
+                Some(*sum)
+            })
+            .collect();
+        let by_winding = Distance::by_winding(&mesh);
+        let mut solid = Self {
+            mesh,
+            distance: by_winding,
+            areas,
+            hollow: None,
+        };
+        let probes = solid.probes();
+        let inside_of = |distance: &Distance| -> Vec<bool> {
+            let mut out = vec![0.0; probes.len() / 3];
+            distance.evaluate(&probes, &mut out);
+            out.iter().map(|&d| d < 0.0).collect()
+        };
+        let inside = inside_of(&solid.distance);
+        if topology.watertight() && topology.oriented() {
+            let by_pseudonormals = Distance::by_pseudonormals(&solid.mesh);
+            let other = inside_of(&by_pseudonormals);
+            let differ = inside.iter().zip(&other).filter(|(a, b)| a != b).count();
+            if (differ as f64) < DISAGREEMENT * inside.len() as f64 {
+                solid.distance = by_pseudonormals;
+                return solid;
+            }
+            warnings.push("it intersects itself: inside is where its winding number is above 1/2".into());
+            return solid;
+        }
+        let why = match topology {
+            Topology { open_edges: 0, non_manifold_edges, .. } if non_manifold_edges > 0 => {
+                format!("{non_manifold_edges} edges have more than two faces")
+            }
+            Topology { open_edges: 0, .. } => "its faces cannot agree about what is outside".into(),
+            Topology { open_edges, .. } => format!("it is open at {open_edges} edges"),
+        };
+        // Near an open sheet at most half of the probes are on one side of it, with winding numbers of about a half.
+        let share = inside.iter().filter(|&&is| is).count() as f64 / inside.len() as f64;
+        if topology.misoriented_edges > 0 || share < 0.05 {
+            solid.hollow = Some(why);
+            solid.distance = Distance::unsigned(&solid.mesh);
+        } else {
+            warnings.push(format!(
+                "{why}: inside is where its winding number is above 1/2"
+            ));
+        }
+        solid
+    }
+
+    fn surface(&self, random: &mut Random) -> ([f32; 3], [f32; 3]) {
+        let total = self.areas[self.areas.len() - 1];
+        let wanted = random.unit() * total;
+        let face = self.areas.partition_point(|&area| area <= wanted);
+        let face = face.min(self.areas.len() - 1);
+        let [a, b, c] = self.mesh.corners(face);
+        // Osada et al. 2002, eq. 1.
+        let (root, along) = (random.unit().sqrt(), random.unit());
+        let point = add(
+            scale(a, 1.0 - root),
+            add(scale(b, root * (1.0 - along)), scale(c, root * along)),
+        );
+        let normal = unit(cross(sub(b, a), sub(c, a)));
+        (narrow(point), narrow(normal))
+    }
+
+    /// Points half a percent of the axis beside the surface, on both sides.
+    fn probes(&self) -> Vec<f32> {
+        (0..PROBES)
+            .flat_map(|index| {
+                let (point, normal) = self.surface(&mut Random::new(0, index as u64));
+                let side = if index % 2 == 0 { 0.01 } else { -0.01 };
+                narrow(add(widen(point), scale(widen(normal), side)))
+            })
+            .collect()
+    }
+}
