@@ -3,12 +3,15 @@
 //! Results do not depend on the number of threads: work is cut into pieces of fixed size and the partial sums are added in the
 //! order of the pieces.
 
+mod nearest;
 mod psnr;
 mod sound;
+mod shape;
 mod ssim;
 mod stft;
 
 pub use psnr::{psnr_db, squared_error_sum};
 pub use sound::{log_spectral_distance, si_sdr_db, snr_db};
+pub use shape::{SurfaceDistance, SurfaceSamples, eikonal_share, iou, sdf_mae, surface_distance};
 pub use ssim::ssim;
 pub use stft::{BINS, power_spectra};
