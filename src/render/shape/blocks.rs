@@ -75,6 +75,30 @@ impl Blocks {
         held.map(|index| self.block(index)).collect()
     }
 
+    /// The smallest box around the points inside, in the coordinates of the field; that of the lattice if there are none.
+    pub fn bounds(&self) -> [[f32; 3]; 2] {
+        let (mut low, mut high) = ([usize::MAX; 3], [0; 3]);
+        for block in self.present() {
+            let values = &self.values[self.slots[self.index(block)] as usize];
+            for (i, _) in values.iter().enumerate().filter(|(_, v)| **v < 0.0) {
+                let local = [
+                    i % self.size,
+                    i / self.size % self.size,
+                    i / (self.size * self.size),
+                ];
+                for axis in 0..3 {
+                    let point = block[axis] * self.size + local[axis];
+                    low[axis] = low[axis].min(point);
+                    high[axis] = high[axis].max(point);
+                }
+            }
+        }
+        if low[0] > high[0] {
+            return self.lattice.bounds();
+        }
+        [self.lattice.point(low), self.lattice.point(high)]
+    }
+
     pub(super) fn size(&self) -> usize {
         self.size
     }

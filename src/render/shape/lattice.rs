@@ -96,6 +96,14 @@ impl Lattice {
         })
     }
 
+    /// The point whose cell holds a place, plus a fraction: the inverse of [`Lattice::position`], half a cell on.
+    pub(super) fn index_at(&self, place: [f32; 3]) -> [f32; 3] {
+        [0, 1, 2].map(|axis| {
+            let cells = (f64::from(place[axis]) - self.low[axis]) / self.spacing[axis];
+            (cells + self.cap as f64) as f32
+        })
+    }
+
     pub(super) fn point(&self, index: [usize; 3]) -> [f32; 3] {
         self.position(index.map(|i| i as f64))
     }

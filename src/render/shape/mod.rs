@@ -1,17 +1,22 @@
 //! The surface of a field f: [x, y, z] → value, negative inside: as a mesh, as a file, as a picture.
 
 mod blocks;
+mod camera;
 mod cell;
 mod field;
 mod lattice;
 pub mod mesh_file;
+mod preview;
 mod surface;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod vector;
 
 pub use blocks::{Blocks, Search};
+pub use camera::{Camera, Up};
 pub use field::{Evaluate, gradients};
 pub use lattice::{Lattice, LatticeError};
 pub use mesh_file::{MeshEncodeError, MeshFormat};
+pub use preview::{Colouring, View, orbit, preview};
 pub use surface::extract;

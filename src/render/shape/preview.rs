@@ -1,0 +1,246 @@
+//! Pictures of the surface: shaded, coloured by its normals, or turning around.
+
+use std::io::Cursor;
+
+use image::codecs::gif::{GifEncoder, Repeat};
+use image::{Delay, Frame, RgbImage, buffer::ConvertBuffer};
+use rayon::prelude::*;
+
+use super::blocks::Blocks;
+use super::camera::{Camera, Ray, Up};
+use super::field::{Evaluate, evaluate, gradients};
+use super::trace::trace;
+use super::vector::{Vec3, add, dot, scale, unit};
+
+/// What colours show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colouring {
+    /// Grey clay under a warm light from the left above, a cool sky and a light from behind.
+    Clay,
+    /// The unit normal, (n + 1) / 2 as red, green and blue.
+    Normals,
+}
+
+/// How a surface is to be shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct View {
+    /// Pixels a side.
+    pub size: u32,
+    /// What colours show.
+    pub colouring: Colouring,
+    /// Darkens hollows; only for fields whose values are distances, in the units of the coordinates.
+    pub occlusion: bool,
+}
+
+/// Towards the lights, as right, up and towards the eye, and their colours.
+const LIGHTS: [(Vec3, Vec3); 3] = [
+    ([-0.55, 0.65, 0.62], [0.86, 0.80, 0.71]),
+    ([0.80, 0.10, 0.45], [0.10, 0.13, 0.19]),
+    ([0.35, 0.45, -0.90], [0.30, 0.34, 0.42]),
+];
+const SKY: Vec3 = [0.25, 0.28, 0.33];
+const GROUND: Vec3 = [0.13, 0.11, 0.10];
+const ALBEDO: Vec3 = [0.72, 0.70, 0.68];
+/// The background at the top and at the bottom.
+const BACKGROUND: [Vec3; 2] = [[0.91, 0.92, 0.94], [0.66, 0.68, 0.71]];
+/// Samples along each axis of a pixel at an edge.
+const SUBPIXELS: usize = 4;
+/// The difference of linear light between neighbouring pixels from which on they are an edge.
+const EDGE: f32 = 0.06;
+/// Distances of the probes for occlusion, as a share of the diagonal of the lattice's box.
+const PROBES: [f32; 4] = [0.006, 0.014, 0.03, 0.06];
+/// Pictures of a turn.
+const FRAMES: u16 = 24;
+/// Milliseconds that each is seen.
+const FRAME_TIME: u32 = 90;
+
+/// A picture of the surface in `blocks` as `camera` sees it.
+///
+/// # Errors
+/// Those of the field.
+pub fn preview<E>(
+    field: &mut Evaluate<E>,
+    blocks: &Blocks,
+    camera: &Camera,
+    view: &View,
+) -> Result<RgbImage, E> {
+    let size = view.size as usize;
+    let centres: Vec<[f32; 2]> = (0..size * size)
+        .map(|i| place([i % size, i / size], [0.5; 2], size))
+        .collect();
+    let mut colours = shade(field, blocks, camera, view, &centres)?;
+    let edges: Vec<usize> = (0..size * size)
+        .into_par_iter()
+        .filter(|&i| is_edge(&colours, i, size))
+        .collect();
+    let part = |i: usize| (i as f32 + 0.5) / SUBPIXELS as f32;
+    let inner: Vec<[f32; 2]> = edges
+        .iter()
+        .flat_map(|&i| {
+            (0..SUBPIXELS * SUBPIXELS).map(move |s| {
+                let within = [part(s % SUBPIXELS), part(s / SUBPIXELS)];
+                place([i % size, i / size], within, size)
+            })
+        })
+        .collect();
+    let samples = shade(field, blocks, camera, view, &inner)?;
+    for (&i, samples) in edges.iter().zip(samples.chunks(SUBPIXELS * SUBPIXELS)) {
+        let sum = samples.iter().fold([0.0; 3], |sum, &c| add(sum, c));
+        colours[i] = scale(sum, 1.0 / samples.len() as f32);
+    }
+    Ok(RgbImage::from_fn(view.size, view.size, |x, y| {
+        let colour = colours[y as usize * size + x as usize];
+        image::Rgb(colour.map(encode_srgb))
+    }))
+}
+
+/// A looped GIF of a full turn around the axis `up` in 24 pictures.
+///
+/// # Errors
+/// Those of the field, or of the encoder.
+pub fn orbit<E: From<image::ImageError>>(
+    field: &mut Evaluate<E>,
+    blocks: &Blocks,
+    up: Up,
+    view: &View,
+) -> Result<Vec<u8>, E> {
+    let mut file = Cursor::new(Vec::new());
+    let mut encoder = GifEncoder::new_with_speed(&mut file, 10);
+    encoder.set_repeat(Repeat::Infinite)?;
+    for i in 0..FRAMES {
+        let azimuth = 360.0 * f32::from(i) / f32::from(FRAMES);
+        let camera = Camera::orbiting(blocks.bounds(), up, azimuth, 18.0);
+        let picture = preview(field, blocks, &camera, view)?;
+        let delay = Delay::from_numer_denom_ms(FRAME_TIME, 1);
+        encoder.encode_frame(Frame::from_parts(picture.convert(), 0, 0, delay))?;
+    }
+    drop(encoder);
+    Ok(file.into_inner())
+}
+
+/// The place in the picture, from −1 to 1, of a part of a pixel.
+fn place(pixel: [usize; 2], within: [f32; 2], size: usize) -> [f32; 2] {
+    [0, 1].map(|axis| 2.0 * (pixel[axis] as f32 + within[axis]) / size as f32 - 1.0)
+}
+
+fn is_edge(colours: &[Vec3], i: usize, size: usize) -> bool {
+    let (x, y) = (i % size, i / size);
+    let differs =
+        |j: usize| (0..3).any(|channel| (colours[i][channel] - colours[j][channel]).abs() > EDGE);
+    x > 0 && differs(i - 1)
+        || x + 1 < size && differs(i + 1)
+        || y > 0 && differs(i - size)
+        || y + 1 < size && differs(i + size)
+}
+
+/// The linear light at places of the picture.
+fn shade<E>(
+    field: &mut Evaluate<E>,
+    blocks: &Blocks,
+    camera: &Camera,
+    view: &View,
+    places: &[[f32; 2]],
+) -> Result<Vec<Vec3>, E> {
+    let rays: Vec<Ray> = places.par_iter().map(|&place| camera.ray(place)).collect();
+    let distances = trace(field, blocks, &rays)?;
+    let met: Vec<usize> = (0..rays.len())
+        .filter(|&i| distances[i].is_finite())
+        .collect();
+    let points: Vec<Vec3> = met.iter().map(|&i| rays[i].at(distances[i])).collect();
+    let step = blocks.lattice.smallest_spacing() / 2.0;
+    let normals: Vec<Vec3> = gradients(field, &points, step)?
+        .into_iter()
+        .zip(&met)
+        .map(|(gradient, &i)| unit(gradient).unwrap_or(scale(rays[i].direction, -1.0)))
+        .collect();
+    let open = if view.occlusion {
+        openness(field, blocks, &points, &normals)?
+    } else {
+        vec![1.0; points.len()]
+    };
+    let mut colours: Vec<Vec3> = places
+        .iter()
+        .map(|&[_, y]| {
+            let part = (y + 1.0) / 2.0;
+            add(scale(BACKGROUND[0], 1.0 - part), scale(BACKGROUND[1], part))
+        })
+        .collect();
+    let [up, _] = [[0.0, 1.0, 0.0], [0.0; 3]].map(|d| camera.direction(d));
+    for ((&i, &normal), open) in met.iter().zip(&normals).zip(open) {
+        colours[i] = match view.colouring {
+            Colouring::Normals => normal.map(|n| decode_srgb(n * 0.5 + 0.5)),
+            Colouring::Clay => clay(camera, rays[i].direction, normal, up, open),
+        };
+    }
+    Ok(colours)
+}
+
+/// How open the surroundings are, 0 to 1: distances along the normal compared with those of a plane, the near ones most.
+fn openness<E>(
+    field: &mut Evaluate<E>,
+    blocks: &Blocks,
+    points: &[Vec3],
+    normals: &[Vec3],
+) -> Result<Vec<f32>, E> {
+    let [low, high] = blocks.lattice.bounds();
+    let diagonal = (0..3)
+        .map(|a| (high[a] - low[a]).powi(2))
+        .sum::<f32>()
+        .sqrt();
+    let probes: Vec<Vec3> = points
+        .iter()
+        .zip(normals)
+        .flat_map(|(&point, &normal)| {
+            PROBES.map(|probe| add(point, scale(normal, probe * diagonal)))
+        })
+        .collect();
+    let values = evaluate(field, &probes)?;
+    let missing = |values: &[f32; 4]| {
+        let part = |i: usize| 1.0 - (values[i] / (PROBES[i] * diagonal)).clamp(0.0, 1.0);
+        (0..4)
+            .map(|i| part(i) * [0.3, 0.3, 0.25, 0.15][i])
+            .sum::<f32>()
+    };
+    let (values, _) = values.as_chunks::<4>();
+    Ok(values
+        .iter()
+        .map(|v| (1.0 - missing(v)).powf(1.3))
+        .collect())
+}
+
+fn clay(camera: &Camera, ray: Vec3, normal: Vec3, up: Vec3, open: f32) -> Vec3 {
+    let sky = dot(normal, up) * 0.5 + 0.5;
+    let mut light = scale(add(scale(SKY, sky), scale(GROUND, 1.0 - sky)), open);
+    let mut gloss = [0.0; 3];
+    for (towards, colour) in LIGHTS {
+        let towards = unit(camera.direction(towards)).unwrap_or(up);
+        let cosine = dot(normal, towards);
+        // Light reaches a little around the edge of shadow, as in a body that is not quite opaque.
+        let diffuse = ((cosine + 0.15) / 1.15).max(0.0);
+        light = add(light, scale(colour, diffuse * (0.4 + 0.6 * open)));
+        let halfway = unit(add(towards, scale(ray, -1.0))).unwrap_or(normal);
+        let shine = dot(normal, halfway).max(0.0).powi(40) * cosine.max(0.0);
+        gloss = add(gloss, scale(colour, 0.10 * shine * open));
+    }
+    let body = [0, 1, 2].map(|channel| ALBEDO[channel] * light[channel]);
+    add(body, gloss)
+}
+
+/// Linear light to a byte (IEC 61966-2-1).
+fn encode_srgb(linear: f32) -> u8 {
+    let x = linear.clamp(0.0, 1.0);
+    let encoded = if x <= 0.003_130_8 {
+        12.92 * x
+    } else {
+        1.055 * x.powf(1.0 / 2.4) - 0.055
+    };
+    (255.0 * encoded).round() as u8
+}
+
+fn decode_srgb(encoded: f32) -> f32 {
+    if encoded <= 0.040_45 {
+        encoded / 12.92
+    } else {
+        ((encoded + 0.055) / 1.055).powf(2.4)
+    }
+}
