@@ -75,28 +75,26 @@ impl Blocks {
         held.map(|index| self.block(index)).collect()
     }
 
-    /// The smallest box around the points inside, in the coordinates of the field; that of the lattice if there are none.
-    pub fn bounds(&self) -> [[f32; 3]; 2] {
-        let (mut low, mut high) = ([usize::MAX; 3], [0; 3]);
-        for block in self.present() {
+    /// Points around the body, in the coordinates of the field: of each block the corners of the box around its points inside.
+    pub fn outline(&self) -> Vec<[f32; 3]> {
+        let corners = |block: [usize; 3]| {
             let values = &self.values[self.slots[self.index(block)] as usize];
+            let (mut low, mut high) = ([usize::MAX; 3], [0; 3]);
             for (i, _) in values.iter().enumerate().filter(|(_, v)| **v < 0.0) {
-                let local = [
-                    i % self.size,
-                    i / self.size % self.size,
-                    i / (self.size * self.size),
-                ];
+                let size = self.size;
+                let local = [i % size, i / size % size, i / (size * size)];
                 for axis in 0..3 {
-                    let point = block[axis] * self.size + local[axis];
-                    low[axis] = low[axis].min(point);
-                    high[axis] = high[axis].max(point);
+                    low[axis] = low[axis].min(block[axis] * size + local[axis]);
+                    high[axis] = high[axis].max(block[axis] * size + local[axis]);
                 }
             }
-        }
-        if low[0] > high[0] {
-            return self.lattice.bounds();
-        }
-        [self.lattice.point(low), self.lattice.point(high)]
+            let held = low[0] <= high[0];
+            let corner = move |c: usize| [0, 1, 2].map(|axis| [low, high][c >> axis & 1][axis]);
+            (0..8)
+                .filter(move |_| held)
+                .map(move |c| self.lattice.point(corner(c)))
+        };
+        self.present().into_iter().flat_map(corners).collect()
     }
 
     pub(super) fn size(&self) -> usize {

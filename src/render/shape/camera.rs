@@ -28,34 +28,37 @@ pub struct Camera {
 }
 
 impl Camera {
-    /// Looks at the box `bounds` (low and high corner) from `azimuth` degrees around the axis `up` (0 is the front) and `elevation` degrees
-    /// above the horizon, from so far that the box just fits.
-    pub fn new(bounds: [Vec3; 2], up: Up, azimuth: f32, elevation: f32) -> Self {
-        Self::fitting(bounds, up, azimuth, elevation, &corners(bounds))
+    /// Looks at `points` from `azimuth` degrees around the axis `up` (0 is the front) and `elevation` degrees above the horizon, from so
+    /// far that they just fill the picture.
+    pub fn new(points: &[[f32; 3]], up: Up, azimuth: f32, elevation: f32) -> Self {
+        Self::fitting(points, up, azimuth, elevation)
     }
 
-    /// As [`Camera::new`], from so far that the box fits from every azimuth.
-    pub fn orbiting(bounds: [Vec3; 2], up: Up, azimuth: f32, elevation: f32) -> Self {
-        let middle = scale(add(bounds[0], bounds[1]), 0.5);
-        let [right, forward, upwards] = frame(up);
-        let half = scale(sub(bounds[1], bounds[0]), 0.5);
-        let width = |axis: Vec3| (0..3).map(|a| (axis[a] * half[a]).abs()).sum::<f32>();
-        let (radius, height) = (width(right).hypot(width(forward)), width(upwards));
+    /// As [`Camera::new`], from so far that the points fit from every azimuth.
+    pub fn orbiting(points: &[[f32; 3]], up: Up, azimuth: f32, elevation: f32) -> Self {
+        let [right, front, upwards] = frame(up);
+        let middle = middle(points, [right, front, upwards]);
+        let (mut radius, mut height) = (0.0_f32, 0.0_f32);
+        for &point in points {
+            let p = sub(point, middle);
+            radius = radius.max(dot(p, right).hypot(dot(p, front)));
+            height = height.max(dot(p, upwards).abs());
+        }
         let ring: Vec<Vec3> = (0..64)
             .map(|i| {
                 let angle = (i / 2) as f32 * std::f32::consts::TAU / 32.0;
                 let around = add(
                     scale(right, radius * angle.cos()),
-                    scale(forward, radius * angle.sin()),
+                    scale(front, radius * angle.sin()),
                 );
                 let side = if i % 2 == 0 { height } else { -height };
                 add(middle, add(around, scale(upwards, side)))
             })
             .collect();
-        Self::fitting(bounds, up, azimuth, elevation, &ring)
+        Self::fitting(&ring, up, azimuth, elevation)
     }
 
-    fn fitting(bounds: [Vec3; 2], up: Up, azimuth: f32, elevation: f32, points: &[Vec3]) -> Self {
+    fn fitting(points: &[Vec3], up: Up, azimuth: f32, elevation: f32) -> Self {
         let [right, front, upwards] = frame(up);
         let (azimuth, elevation) = (azimuth.to_radians(), elevation.to_radians());
         let level = add(scale(front, azimuth.cos()), scale(right, azimuth.sin()));
@@ -67,8 +70,7 @@ impl Camera {
         let right = unit(cross(forward, upwards)).unwrap_or(right);
         let up = cross(right, forward);
         let half = (FIELD_OF_VIEW / 2.0).to_radians().tan();
-        // The middle of what is seen is aimed at, so that the picture is balanced.
-        let middle = scale(add(bounds[0], bounds[1]), 0.5);
+        let middle = middle(points, [right, up, forward]);
         let distance = points.iter().fold(0.0, |distance: f32, &point| {
             let p = sub(point, middle);
             let aside = dot(p, right).abs().max(dot(p, up).abs());
@@ -112,10 +114,22 @@ fn frame(up: Up) -> [Vec3; 3] {
     }
 }
 
-fn corners(bounds: [Vec3; 2]) -> Vec<Vec3> {
-    (0..8)
-        .map(|c| [0, 1, 2].map(|axis| bounds[c >> axis & 1][axis]))
-        .collect()
+/// The middle of the extents of `points` along three axes, so that they lie in the middle of the picture.
+fn middle(points: &[Vec3], axes: [Vec3; 3]) -> Vec3 {
+    axes.iter().fold([0.0; 3], |middle, &axis| {
+        let (low, high) = points
+            .iter()
+            .map(|&point| dot(point, axis))
+            .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), x| {
+                (low.min(x), high.max(x))
+            });
+        let along = if low <= high {
+            f32::midpoint(low, high)
+        } else {
+            0.0
+        };
+        add(middle, scale(axis, along))
+    })
 }
 
 /// A half line; `direction` has length 1.

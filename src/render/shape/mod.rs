@@ -7,6 +7,7 @@ mod field;
 mod lattice;
 pub mod mesh_file;
 mod preview;
+mod slice;
 mod surface;
 #[cfg(test)]
 mod tests;
@@ -19,4 +20,5 @@ pub use field::{Evaluate, gradients};
 pub use lattice::{Lattice, LatticeError};
 pub use mesh_file::{MeshEncodeError, MeshFormat};
 pub use preview::{Colouring, View, orbit, preview};
+pub use slice::{Slice, SliceError, SlicePicture, slice_picture};
 pub use surface::extract;

@@ -34,13 +34,13 @@ pub struct View {
 
 /// Towards the lights, as right, up and towards the eye, and their colours.
 const LIGHTS: [(Vec3, Vec3); 3] = [
-    ([-0.55, 0.65, 0.62], [0.86, 0.80, 0.71]),
+    ([-0.55, 0.65, 0.62], [0.80, 0.73, 0.63]),
     ([0.80, 0.10, 0.45], [0.10, 0.13, 0.19]),
     ([0.35, 0.45, -0.90], [0.30, 0.34, 0.42]),
 ];
-const SKY: Vec3 = [0.25, 0.28, 0.33];
-const GROUND: Vec3 = [0.13, 0.11, 0.10];
-const ALBEDO: Vec3 = [0.72, 0.70, 0.68];
+const SKY: Vec3 = [0.17, 0.20, 0.25];
+const GROUND: Vec3 = [0.08, 0.065, 0.055];
+const ALBEDO: Vec3 = [0.66, 0.62, 0.58];
 /// The background at the top and at the bottom.
 const BACKGROUND: [Vec3; 2] = [[0.91, 0.92, 0.94], [0.66, 0.68, 0.71]];
 /// Samples along each axis of a pixel at an edge.
@@ -107,9 +107,10 @@ pub fn orbit<E: From<image::ImageError>>(
     let mut file = Cursor::new(Vec::new());
     let mut encoder = GifEncoder::new_with_speed(&mut file, 10);
     encoder.set_repeat(Repeat::Infinite)?;
+    let outline = blocks.outline();
     for i in 0..FRAMES {
         let azimuth = 360.0 * f32::from(i) / f32::from(FRAMES);
-        let camera = Camera::orbiting(blocks.bounds(), up, azimuth, 18.0);
+        let camera = Camera::orbiting(&outline, up, azimuth, 18.0);
         let picture = preview(field, blocks, &camera, view)?;
         let delay = Delay::from_numer_denom_ms(FRAME_TIME, 1);
         encoder.encode_frame(Frame::from_parts(picture.convert(), 0, 0, delay))?;
@@ -165,7 +166,7 @@ fn shade<E>(
             add(scale(BACKGROUND[0], 1.0 - part), scale(BACKGROUND[1], part))
         })
         .collect();
-    let [up, _] = [[0.0, 1.0, 0.0], [0.0; 3]].map(|d| camera.direction(d));
+    let up = camera.direction([0.0, 1.0, 0.0]);
     for ((&i, &normal), open) in met.iter().zip(&normals).zip(open) {
         colours[i] = match view.colouring {
             Colouring::Normals => normal.map(|n| decode_srgb(n * 0.5 + 0.5)),
