@@ -73,6 +73,11 @@ impl Lattice {
         self.spacing.map(|spacing| spacing as f32)
     }
 
+    /// The step of central differences for normals: an eighth of a spacing, so that steep fields such as occupancy do not saturate within it.
+    pub(super) fn normal_step(&self) -> f32 {
+        self.smallest_spacing() / 8.0
+    }
+
     pub(super) fn smallest_spacing(&self) -> f32 {
         self.spacing().into_iter().fold(f32::INFINITY, f32::min)
     }

@@ -1,9 +1,6 @@
 //! Pictures of the surface: shaded, coloured by its normals, or turning around.
 
-use std::io::Cursor;
-
-use image::codecs::gif::{GifEncoder, Repeat};
-use image::{Delay, Frame, RgbImage, buffer::ConvertBuffer};
+use image::RgbImage;
 use rayon::prelude::*;
 
 use super::blocks::Blocks;
@@ -34,7 +31,7 @@ pub struct View {
 
 /// Towards the lights, as right, up and towards the eye, and their colours.
 const LIGHTS: [(Vec3, Vec3); 3] = [
-    ([-0.55, 0.65, 0.62], [0.80, 0.73, 0.63]),
+    ([-0.55, 0.65, 0.62], [0.95, 0.86, 0.74]),
     ([0.80, 0.10, 0.45], [0.10, 0.13, 0.19]),
     ([0.35, 0.45, -0.90], [0.30, 0.34, 0.42]),
 ];
@@ -51,8 +48,8 @@ const EDGE: f32 = 0.06;
 const PROBES: [f32; 4] = [0.006, 0.014, 0.03, 0.06];
 /// Pictures of a turn.
 const FRAMES: u16 = 24;
-/// Milliseconds that each is seen.
-const FRAME_TIME: u32 = 90;
+/// Degrees above the horizon from which a turn is seen.
+const ELEVATION: f32 = 18.0;
 
 /// A picture of the surface in `blocks` as `camera` sees it.
 ///
@@ -94,29 +91,24 @@ pub fn preview<E>(
     }))
 }
 
-/// A looped GIF of a full turn around the axis `up` in 24 pictures.
+/// 24 pictures of a full turn around the axis `up`.
 ///
 /// # Errors
-/// Those of the field, or of the encoder.
-pub fn orbit<E: From<image::ImageError>>(
+/// Those of the field.
+pub fn orbit<E>(
     field: &mut Evaluate<E>,
     blocks: &Blocks,
     up: Up,
     view: &View,
-) -> Result<Vec<u8>, E> {
-    let mut file = Cursor::new(Vec::new());
-    let mut encoder = GifEncoder::new_with_speed(&mut file, 10);
-    encoder.set_repeat(Repeat::Infinite)?;
+) -> Result<Vec<RgbImage>, E> {
     let outline = blocks.outline();
-    for i in 0..FRAMES {
-        let azimuth = 360.0 * f32::from(i) / f32::from(FRAMES);
-        let camera = Camera::orbiting(&outline, up, azimuth, 18.0);
-        let picture = preview(field, blocks, &camera, view)?;
-        let delay = Delay::from_numer_denom_ms(FRAME_TIME, 1);
-        encoder.encode_frame(Frame::from_parts(picture.convert(), 0, 0, delay))?;
-    }
-    drop(encoder);
-    Ok(file.into_inner())
+    (0..FRAMES)
+        .map(|i| {
+            let azimuth = 360.0 * f32::from(i) / f32::from(FRAMES);
+            let camera = Camera::orbiting(&outline, up, azimuth, ELEVATION);
+            preview(field, blocks, &camera, view)
+        })
+        .collect()
 }
 
 /// The place in the picture, from −1 to 1, of a part of a pixel.
@@ -148,7 +140,7 @@ fn shade<E>(
         .filter(|&i| distances[i].is_finite())
         .collect();
     let points: Vec<Vec3> = met.iter().map(|&i| rays[i].at(distances[i])).collect();
-    let step = blocks.lattice.smallest_spacing() / 2.0;
+    let step = blocks.lattice.normal_step();
     let normals: Vec<Vec3> = gradients(field, &points, step)?
         .into_iter()
         .zip(&met)
@@ -217,7 +209,7 @@ fn clay(camera: &Camera, ray: Vec3, normal: Vec3, up: Vec3, open: f32) -> Vec3 {
         let towards = unit(camera.direction(towards)).unwrap_or(up);
         let cosine = dot(normal, towards);
         // Light reaches a little around the edge of shadow, as in a body that is not quite opaque.
-        let diffuse = ((cosine + 0.15) / 1.15).max(0.0);
+        let diffuse = ((cosine + 0.08) / 1.08).max(0.0);
         light = add(light, scale(colour, diffuse * (0.4 + 0.6 * open)));
         let halfway = unit(add(towards, scale(ray, -1.0))).unwrap_or(normal);
         let shine = dot(normal, halfway).max(0.0).powi(40) * cosine.max(0.0);

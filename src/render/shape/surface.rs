@@ -40,7 +40,7 @@ struct Crossings<'a> {
 /// The surface f = 0 in `blocks`: closed where it does not leave an uncapped box, an oriented manifold everywhere, with normals.
 ///
 /// Vertices lie on edges of the lattice where the field itself is zero, found by regula falsi with the Illinois rule (Dowell & Jarratt
-/// 1971). Normals are the direction of its gradient by central differences over one spacing. The mesh is the same whatever the
+/// 1971). Normals are the direction of its gradient by central differences over a quarter of a spacing. The mesh is the same whatever the
 /// number of threads. Without a surface it is empty.
 ///
 /// # Errors
@@ -285,7 +285,7 @@ fn normals_at<E>(
     crossings: &[Crossing],
     places: &[[f32; 3]],
 ) -> Result<Vec<[f32; 3]>, E> {
-    let gradients = gradients(field, places, lattice.smallest_spacing() / 2.0)?;
+    let gradients = gradients(field, places, lattice.normal_step())?;
     let normal = |(crossing, gradient): (&Crossing, [f32; 3])| {
         let own = crossing.is_finite().then_some(gradient).and_then(unit);
         own.unwrap_or_else(|| crossing.outwards())

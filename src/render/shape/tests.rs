@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::f32::consts::PI;
+use std::f64::consts::PI as PI64;
 
 use super::*;
 use crate::signal::shape::Mesh;
@@ -149,7 +150,7 @@ fn a_sphere_is_a_sphere() {
         // An inscribed polyhedron with sides of about h = 2/64 loses about h²/8r of the radius: 0.035 %, so 0.05 % of the area and 0.1 % of
         // the volume, and at most a few times as much.
         let (area, volume) = area_and_volume(&mesh);
-        let (exact_area, exact_volume) = (4.0 * 0.49 * 3.14159265, 4.0 / 3.0 * 0.343 * 3.14159265);
+        let (exact_area, exact_volume) = (4.0 * 0.49 * PI64, 4.0 / 3.0 * 0.343 * PI64);
         assert!(
             (area / exact_area - 1.0).abs() < 2e-3,
             "{area} {exact_area}"
@@ -234,11 +235,11 @@ fn a_body_that_leaves_the_box_is_capped_or_left_open() {
     // A cylinder of height 2 that ends exactly at the box; at the rim the cells cut off a corner of half a spacing.
     let (area, volume) = area_and_volume(&capped);
     assert!(
-        (volume / (3.14159265 * 0.25 * 2.0) - 1.0).abs() < 1e-2,
+        (volume / (PI64 * 0.25 * 2.0) - 1.0).abs() < 1e-2,
         "{volume}"
     );
     assert!(
-        (area / (3.14159265 * (2.0 * 0.25 + 2.0)) - 1.0).abs() < 2e-2,
+        (area / (PI64 * (2.0 * 0.25 + 2.0)) - 1.0).abs() < 2e-2,
         "{area}"
     );
     let highest = capped.vertices.iter().map(|v| v[2]).fold(0.0, f32::max);
@@ -292,4 +293,80 @@ fn impossible_lattices_are_refused() {
     ] {
         assert!(Lattice::new([-1.0; 3], high, 8, true).is_err());
     }
+}
+
+fn view(colouring: Colouring) -> View {
+    View {
+        size: 96,
+        colouring,
+        occlusion: true,
+    }
+}
+
+#[test]
+fn pictures_show_the_surface_where_it_is() {
+    // A ball as a distance and as a steep step, seen along −z.
+    for steepness in [1.0, 60.0] {
+        let ball = |[x, y, z]: [f32; 3]| (steepness * (length(&[x, y, z]) - 0.5)).tanh();
+        let mut field = field(ball);
+        let Ok(blocks) = Blocks::find(&mut field, &Lattice::cube(64).unwrap(), Search::Sampled(4));
+        let camera = Camera::new(&blocks.outline(), Up::Y, 0.0, 0.0);
+        let Ok(picture) = preview(&mut field, &blocks, &camera, &view(Colouring::Normals));
+        let at = |x: u32, y: u32| picture.get_pixel(x, y).0.map(i32::from);
+        let near = |a: [i32; 3], b: [i32; 3]| (0..3).all(|i| (a[i] - b[i]).abs() <= 4);
+        // (n + 1) / 2 of the normal [0, 0, 1] in the middle. To the right and above by half the radius, which is 0.94 · 48 pixels, the normal
+        // has 0.5 along that axis, up to the small perspective.
+        assert!(near(at(48, 48), [128, 128, 255]), "{:?}", at(48, 48));
+        assert!((at(70, 48)[0] - 191).abs() < 8, "{:?}", at(70, 48));
+        assert!((at(48, 25)[1] - 191).abs() < 8, "{:?}", at(48, 25));
+        // Background in the corners, grey at the top and darker below.
+        assert!(at(1, 1).iter().all(|c| (230..=250).contains(c)));
+        assert!(at(1, 94)[0] < at(1, 1)[0]);
+        // The disk fills its share of the width.
+        let middle: Vec<bool> = (0..96)
+            .map(|x| at(x, 48)[2] > at(x, 48)[1] + 20 || at(x, 48)[0] < 60)
+            .collect();
+        let width = middle.iter().filter(|on| **on).count();
+        assert!((84..=94).contains(&width), "{width}");
+    }
+}
+
+#[test]
+fn pictures_do_not_depend_on_the_threads() {
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let mut field = field(torus);
+            let Ok(blocks) = Blocks::find(
+                &mut field,
+                &Lattice::cube(48).unwrap(),
+                Search::Lipschitz(1.0),
+            );
+            let camera = Camera::new(&blocks.outline(), Up::Z, 30.0, 20.0);
+            let Ok(picture) = preview(&mut field, &blocks, &camera, &view(Colouring::Clay));
+            picture
+        })
+    };
+    assert!(with(1) == with(3));
+}
+
+#[test]
+fn a_turn_is_an_animation() {
+    use image::AnimationDecoder;
+    let mut field = field(torus);
+    let Ok(blocks) = Blocks::find(&mut field, &Lattice::cube(32).unwrap(), Search::Sampled(2));
+    let Ok(pictures) = orbit(&mut field, &blocks, Up::Z, &view(Colouring::Clay));
+    let file = encode_gif(&pictures).unwrap();
+    let decoder = image::codecs::gif::GifDecoder::new(std::io::Cursor::new(file)).unwrap();
+    let frames = decoder.into_frames().collect_frames().unwrap();
+    assert_eq!(frames.len(), 24);
+    // A torus looks the same from all sides, up to the lattice.
+    let file = encode_png(pictures[7].clone()).unwrap();
+    assert_eq!(
+        image::load_from_memory(&file).unwrap().to_rgb8(),
+        pictures[7]
+    );
 }
