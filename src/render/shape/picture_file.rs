@@ -1,15 +1,14 @@
 //! Pictures of shapes as file bytes.
 
-use std::io::Cursor;
-
-use image::codecs::gif::{GifEncoder, Repeat};
-use image::{Delay, Frame, ImageError, RgbImage, buffer::ConvertBuffer};
+use gif::{Encoder, EncodingError, Frame, Repeat};
+use image::RgbImage;
+use rayon::prelude::*;
 
 use crate::render::image_file::{self, EncodeError, ImageFormat};
 use crate::signal::{BitDepth, Channels, Image, ImageLayout, Samples};
 
-/// Milliseconds that each picture of an animation is seen.
-const FRAME_TIME: u32 = 90;
+/// Hundredths of a second that each picture of an animation is seen.
+const FRAME_TIME: u16 = 9;
 /// Of 1 to 30: how hurriedly the 256 colours of a picture are chosen.
 const PALETTE_SPEED: i32 = 10;
 
@@ -24,25 +23,43 @@ pub fn encode_png(picture: RgbImage) -> Result<Vec<u8>, EncodeError> {
     image_file::encode(&image, ImageFormat::Png)
 }
 
-/// The bytes of a GIF file that shows `pictures` one after the other without end.
+/// The bytes of a GIF file that shows `pictures`, all of one size, one after the other without end.
 ///
 /// # Errors
-/// [`EncodeError::Encoder`] when the encoder fails.
+/// [`EncodeError::TooLarge`] above 65535 pixels a side, [`EncodeError::Encoder`] when the encoder fails.
+///
+/// # Panics
+/// If the pictures differ in size.
 pub fn encode_gif(pictures: &[RgbImage]) -> Result<Vec<u8>, EncodeError> {
-    animate(pictures).map_err(|error| EncodeError::Encoder {
+    let (width, height) = pictures.first().map_or((0, 0), RgbImage::dimensions);
+    let (Ok(columns), Ok(rows)) = (u16::try_from(width), u16::try_from(height)) else {
+        return Err(EncodeError::TooLarge {
+            format: "GIF",
+            limit: u16::MAX.into(),
+            width,
+            height,
+        });
+    };
+    animate(pictures, [columns, rows]).map_err(|error| EncodeError::Encoder {
         format: "GIF",
         reason: error.to_string(),
     })
 }
 
-fn animate(pictures: &[RgbImage]) -> Result<Vec<u8>, ImageError> {
-    let mut file = Cursor::new(Vec::new());
-    let mut encoder = GifEncoder::new_with_speed(&mut file, PALETTE_SPEED);
+fn animate(pictures: &[RgbImage], [width, height]: [u16; 2]) -> Result<Vec<u8>, EncodingError> {
+    let frames: Vec<Frame> = pictures
+        .par_iter()
+        .map(|picture| Frame {
+            delay: FRAME_TIME,
+            ..Frame::from_rgb_speed(width, height, picture, PALETTE_SPEED)
+        })
+        .collect();
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, width, height, &[])?;
     encoder.set_repeat(Repeat::Infinite)?;
-    for picture in pictures {
-        let delay = Delay::from_numer_denom_ms(FRAME_TIME, 1);
-        encoder.encode_frame(Frame::from_parts(picture.convert(), 0, 0, delay))?;
+    for frame in &frames {
+        encoder.write_frame(frame)?;
     }
     drop(encoder);
-    Ok(file.into_inner())
+    Ok(file)
 }
