@@ -41,7 +41,7 @@ const ALBEDO: Vec3 = [0.66, 0.62, 0.58];
 /// The background at the top and at the bottom.
 const BACKGROUND: [Vec3; 2] = [[0.91, 0.92, 0.94], [0.66, 0.68, 0.71]];
 /// Samples along each axis of a pixel at an edge.
-const SUBPIXELS: usize = 4;
+const SUBPIXELS: usize = 3;
 /// The difference of linear light between neighbouring pixels from which on they are an edge.
 const EDGE: f32 = 0.06;
 /// Distances of the probes for occlusion, as a share of the diagonal of the lattice's box.
