@@ -13,7 +13,7 @@ use super::{CliError, Outcome, interrupt, print};
 use crate::config::{Resolved, resolve};
 use crate::device;
 use crate::report::{format_count, to_json};
-use crate::signal::Signal;
+use crate::signal::{self, Signal};
 use crate::train::StoppedBy;
 
 /// Fit a network to a picture or a sound; keeps the model, the reconstruction and a report
@@ -121,7 +121,7 @@ impl Fit {
             Some(path) => path.clone(),
             None => {
                 let model = resolve(&request, &facts)?.recipe.model.preset;
-                let stem = self.input.file_stem().unwrap_or_default().to_string_lossy();
+                let stem = signal::name(&self.input);
                 PathBuf::from("out").join(format!("{stem}-{model}"))
             }
         };

@@ -27,7 +27,11 @@ pub(super) fn load_signal(path: &Path, talk: &Talk) -> Result<Box<dyn Signal>, C
             format_bytes(bytes * 3 + layout.samples() as u64)
         ));
     }
-    Ok(signal::load(path)?)
+    let signal = signal::load(path)?;
+    for warning in signal.warnings() {
+        talk.say(&format!("{}: {warning}", path.display()));
+    }
+    Ok(signal)
 }
 
 /// What the recipe must know of `signal`.

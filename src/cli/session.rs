@@ -47,6 +47,16 @@ impl Session<'_> {
 
     fn run(&self) -> Result<RunReport, CliError> {
         let recipe = &self.resolved.recipe;
+        let aimed = self.signal.with_target(recipe.training.target)?;
+        let aimed = Session {
+            signal: aimed.as_deref().unwrap_or(self.signal),
+            ..*self
+        };
+        aimed.run_aimed()
+    }
+
+    fn run_aimed(&self) -> Result<RunReport, CliError> {
+        let recipe = &self.resolved.recipe;
         let name = recipe.model.preset.as_str();
         let training = recipe.training.training(self.signal.samples());
         let layout = self.signal.layout().with_footprint(training.footprint);

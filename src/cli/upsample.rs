@@ -24,6 +24,7 @@ Examples:
   inr upsample out/harbour-hash-kan --size 1920x1080 -o wide.png
   inr upsample out/harbour-hash-kan --crop 100,80,64,64 --scale 16 --bit-depth 16 -o detail.png
   inr upsample out/chime-hash-kan --rate 48000
+  inr upsample out/knot-hash-kan --resolution 768 -o knot.glb
 
 The file goes into the run's folder unless -o is given; its path is printed. A smaller size is
 averaged over each pixel, and a lower rate is low-passed, so that nothing aliases.")]
@@ -40,6 +41,9 @@ pub(super) struct Upsample {
     /// Samples a second of a sound, for instance 96000
     #[arg(long, value_name = "HZ", conflicts_with_all = ["size", "scale"], value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
+    /// Points along the longest side of the box around a shape; 512 unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    resolution: Option<u32>,
     /// Only this part: left,top,width,height in pixels of the original
     #[arg(long, value_name = "X,Y,W,H", value_parser = parse_crop, allow_hyphen_values = true)]
     crop: Option<[f64; 4]>,
@@ -69,6 +73,7 @@ impl Upsample {
             crop: self.crop,
             bit_depth: self.bit_depth,
             rate: self.rate,
+            resolution: self.resolution,
         };
         let target = request.resolve(&layout)?;
         let path = self.output.clone().unwrap_or_else(|| {

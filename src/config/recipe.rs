@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Loss;
 use crate::model::LayerConfig;
-use crate::signal::Footprint;
+use crate::signal::{DistanceTarget, Footprint};
 use crate::train::{Budget, OptimizerConfig, Schedule, Training};
 
 /// Everything that decides a fit but the signal: what is fitted and how.
@@ -54,6 +54,9 @@ pub struct TrainingRecipe {
     pub seed: u64,
     /// What the samples say of their cells: `point` or `area`.
     pub footprint: Footprint,
+    /// What is learnt of the distances of a shape: `sdf`, `truncated-sdf`, `occupancy` or `unsigned`; `truncated-sdf` when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<DistanceTarget>,
     /// What is made small: `mse` or `l1`.
     pub loss: Loss,
     /// How it is made small.
@@ -71,6 +74,7 @@ impl Default for TrainingRecipe {
             batch_size: 16_384,
             seed: 0,
             footprint: Footprint::default(),
+            target: None,
             loss: Loss::Mse,
             optimizer: OptimizerConfig::default(),
             schedule: Schedule::default(),

@@ -297,7 +297,7 @@ impl Renderable for ImageLayout {
             Points::Pixels(grid) => Ok(Rendering::Image(render(
                 self, field, grid, engine, progress,
             )?)),
-            Points::Frames(_) => Err(RenderError::Request("a picture has no frames".into())),
+            _ => Err(RenderError::Request("a picture has nothing but pixels".into())),
         }
     }
 

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::path::Path;
 
 use super::request::{Points, RenderRequest, Target};
-use super::{Companion, Field, Filter, Metrics, RenderError, image, sound};
+use super::{Companion, Field, Filter, Metrics, RenderError, image, shape, sound};
 use crate::engine::Engine;
 use crate::signal::{Image, Layout, Reduction, Signal, Sound};
 
@@ -15,6 +15,8 @@ pub enum Rendering {
     Image(Image),
     /// A sound.
     Sound(Sound),
+    /// A shape.
+    Shape(shape::ShapeRendering),
 }
 
 /// The names of the files that fits to one kind of signal leave, beside those that every fit leaves.
@@ -27,7 +29,7 @@ pub struct KindFiles {
 }
 
 /// The files of every kind of signal.
-pub static KIND_FILES: &[KindFiles] = &[image::FILES, sound::FILES];
+pub static KIND_FILES: &[KindFiles] = &[image::FILES, sound::FILES, shape::FILES];
 
 /// The layout of a signal that a network was fitted to; the layout of `field` is this one.
 pub(super) trait Renderable {
@@ -111,6 +113,7 @@ pub(super) fn renderable(layout: &Layout) -> &dyn Renderable {
     match layout {
         Layout::Image(layout) => layout,
         Layout::Sound(layout) => layout,
+        Layout::Shape(layout) => layout,
     }
 }
 
@@ -120,6 +123,7 @@ impl Rendering {
         match self {
             Self::Image(image) => image,
             Self::Sound(sound) => sound,
+            Self::Shape(shape) => shape,
         }
     }
 }

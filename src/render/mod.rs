@@ -8,6 +8,7 @@ pub mod image_file;
 mod kind;
 mod request;
 mod resample;
+pub mod shape;
 pub mod sound;
 
 use std::borrow::Cow;
@@ -24,6 +25,7 @@ pub use image_file::{EncodeError, ImageFormat};
 pub use kind::{KIND_FILES, KindFiles, Rendering};
 pub use request::{RenderRequest, Target};
 pub use resample::Filter;
+pub use shape::{MeshEncodeError, MeshFormat};
 
 use kind::renderable;
 
@@ -36,6 +38,9 @@ pub enum RenderError {
     /// The picture cannot be written in that format.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// The mesh cannot be written.
+    #[error(transparent)]
+    EncodeMesh(#[from] MeshEncodeError),
     /// The file to compare with cannot be read.
     #[error(transparent)]
     Signal(#[from] SignalError),

@@ -21,6 +21,8 @@ pub struct RenderRequest {
     pub bit_depth: Option<u8>,
     /// Samples a second of a sound.
     pub rate: Option<u32>,
+    /// Points along the longest side of the box around a shape; 512 when not given.
+    pub resolution: Option<u32>,
 }
 
 /// Where a network is evaluated.
@@ -30,6 +32,8 @@ pub enum Points {
     Pixels(Grid),
     /// So many instants, evenly over a sound.
     Frames(u64),
+    /// A cube of so many points a side.
+    Lattice(u32),
 }
 
 /// What will be rendered.
@@ -57,6 +61,11 @@ impl RenderRequest {
         if self.rate.is_some() {
             return Err(RenderError::Request(
                 "--rate is for sounds; a picture has --scale and --size".into(),
+            ));
+        }
+        if self.resolution.is_some() {
+            return Err(RenderError::Request(
+                "--resolution is for shapes; a picture has --scale and --size".into(),
             ));
         }
         let whole = [

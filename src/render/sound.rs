@@ -159,10 +159,11 @@ impl Renderable for SoundLayout {
             ("--size", request.size.is_some()),
             ("--crop", request.crop.is_some()),
             ("--bit-depth", request.bit_depth.is_some()),
+            ("--resolution", request.resolution.is_some()),
         ];
         if let Some((flag, _)) = refused.iter().find(|(_, given)| *given) {
             return Err(RenderError::Request(format!(
-                "{flag} is for pictures; a sound has --scale and --rate"
+                "{flag} is not for sounds; a sound has --scale and --rate"
             )));
         }
         let [scale, other] = request.scale.unwrap_or(RenderRequest::DEFAULT_SCALE);

@@ -25,7 +25,7 @@ pub enum SignalError {
     Empty { path: PathBuf },
     /// The content is of no kind that is read, whatever the extension says.
     #[error(
-        "{path} is neither a picture nor a sound: its content is none of PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, Radiance HDR, OpenEXR and WAV"
+        "{path} is neither a picture nor a sound nor a shape: its content is none of PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, Radiance HDR, OpenEXR, WAV, PLY, OFF, GLB and NPY, and its name does not end in .obj, .stl or .xyz"
     )]
     Unknown { path: PathBuf },
     /// A picture in a format without a decoder.
@@ -54,6 +54,15 @@ pub enum SignalError {
         "{path} is a WAV file of a sort that cannot be read ({reason}); save it as 8-, 16-, 24- or 32-bit PCM or 32-bit float with 1 to 8 channels"
     )]
     UnsupportedSound { path: PathBuf, reason: String },
+    /// A shape by formula that cannot be read.
+    #[error("sdf:{formula} is not understood: {reason}")]
+    Formula { formula: String, reason: String },
+    /// Distances that a shape does not have.
+    #[error("training.target: {0}")]
+    Target(String),
+    /// A kind that has no grid.
+    #[error("{0} has no grid that could be reduced; pictures and sounds have")]
+    Unreducible(&'static str),
     /// The header says that there are no samples.
     #[error("{path} has no samples: it lasts 0 seconds")]
     NoSamples { path: PathBuf },

@@ -10,6 +10,7 @@
 //! A new kind of signal is one file with a `KIND` record, one line in `KINDS` and one variant of [`Layout`].
 
 pub mod image;
+pub mod shape;
 pub mod sound;
 
 mod error;
@@ -27,6 +28,7 @@ pub use error::SignalError;
 pub use footprint::Footprint;
 pub use holdout::{HeldOut, ReducedBy, Reduction};
 pub use image::{BitDepth, Channels, Image, ImageLayout, Samples};
+pub use shape::{DistanceTarget, Mesh, Shape, ShapeLayout};
 pub use sound::{SampleFormat, Sound, SoundLayout};
 
 use source::Source;
@@ -71,6 +73,22 @@ pub trait Signal: Any + Send + Sync {
         normals.fill(0.0);
     }
 
+    /// The same signal with targets that are what `target` says of its distances; none when it has no distances.
+    ///
+    /// # Errors
+    /// [`SignalError::Target`] when it has distances, but not those.
+    fn with_target(
+        &self,
+        _target: Option<DistanceTarget>,
+    ) -> Result<Option<Box<dyn Signal>>, SignalError> {
+        Ok(None)
+    }
+
+    /// What was assumed of the file or left out of it, a sentence each.
+    fn warnings(&self) -> &[String] {
+        &[]
+    }
+
     /// How fast the signal varies along each axis; frequencies of a network are derived from it.
     fn spectrum(&self) -> Spectrum;
 
@@ -89,22 +107,26 @@ pub enum Layout {
     Image(ImageLayout),
     /// A sound.
     Sound(SoundLayout),
+    /// A shape.
+    Shape(ShapeLayout),
 }
 
 impl Layout {
-    /// The number of coordinates of a sample: 2 for a picture, 1 for a sound.
+    /// The number of coordinates of a sample: 2 for a picture, 1 for a sound, 3 for a shape.
     pub fn d_in(&self) -> usize {
         match self {
             Layout::Image(_) => 2,
             Layout::Sound(_) => 1,
+            Layout::Shape(_) => 3,
         }
     }
 
-    /// The number of values of a sample: the channels of a picture or a sound.
+    /// The number of values of a sample: the channels of a picture or a sound, 1 for a shape.
     pub fn d_out(&self) -> usize {
         match self {
             Layout::Image(layout) => layout.channels.count(),
             Layout::Sound(layout) => layout.channels.into(),
+            Layout::Shape(_) => 1,
         }
     }
 
@@ -120,14 +142,17 @@ impl Layout {
                 footprint,
                 ..layout
             }),
+            // Distances are no means over cells.
+            Layout::Shape(layout) => Layout::Shape(layout),
         }
     }
 
-    /// The name of the kind as in the model file: `image` or `sound`.
+    /// The name of the kind by which presets go: `image`, `sound`, `shape`, or `points` for a shape known by points alone.
     pub fn kind(&self) -> &'static str {
         match self {
             Layout::Image(_) => "image",
             Layout::Sound(_) => "sound",
+            Layout::Shape(layout) => layout.target.kind(),
         }
     }
 
@@ -136,14 +161,16 @@ impl Layout {
         match self {
             Layout::Image(_) => "a picture",
             Layout::Sound(_) => "a sound",
+            Layout::Shape(_) => "a shape",
         }
     }
 
-    /// The number of samples n: the pixels of a picture, the frames of a sound.
+    /// The number of samples n: the pixels of a picture, the frames of a sound, places in and around a shape.
     pub fn samples(&self) -> usize {
         match self {
             Layout::Image(layout) => layout.pixels(),
             Layout::Sound(layout) => layout.frames as usize,
+            Layout::Shape(_) => shape::SAMPLES,
         }
     }
 
@@ -154,6 +181,8 @@ impl Layout {
                 layout.values() as u64 * u64::from(layout.bit_depth.bits()) / 8
             }
             Layout::Sound(layout) => layout.values() as u64 * 4,
+            // Three coordinates and a distance.
+            Layout::Shape(_) => shape::SAMPLES as u64 * 16,
         }
     }
 
@@ -162,6 +191,7 @@ impl Layout {
         match self {
             Layout::Image(layout) => layout.describe(),
             Layout::Sound(layout) => layout.describe(),
+            Layout::Shape(layout) => layout.describe(),
         }
     }
 }
@@ -192,13 +222,16 @@ struct Kind {
 }
 
 /// Every kind of signal, asked in this order.
-static KINDS: &[Kind] = &[sound::KIND, image::KIND];
+static KINDS: &[Kind] = &[sound::KIND, image::KIND, shape::KIND];
 
-/// Decodes a file into a signal whose kind is told by its content.
+/// Decodes a file into a signal whose kind is told by its content; a name such as `sdf:torus(0.5,0.2)` is a shape by formula.
 ///
 /// # Errors
 /// See [`SignalError`]; every text names the file.
 pub fn load(path: &Path) -> Result<Box<dyn Signal>, SignalError> {
+    if let Some(formula) = shape::formula(path) {
+        return Ok(Box::new(Shape::by_formula(formula)?));
+    }
     let (kind, source) = open(path)?;
     (kind.load)(source)
 }
@@ -211,8 +244,23 @@ pub fn load(path: &Path) -> Result<Box<dyn Signal>, SignalError> {
 /// # Errors
 /// As [`load`], except for faults behind the header.
 pub fn probe(path: &Path) -> Result<Layout, SignalError> {
+    if let Some(formula) = shape::formula(path) {
+        return Ok(Shape::by_formula(formula)?.layout());
+    }
     let (kind, source) = open(path)?;
     (kind.probe)(source)
+}
+
+/// What to call results of the signal at `path`: the name of the file without its ending, or the words of a formula.
+pub fn name(path: &Path) -> String {
+    match shape::formula(path) {
+        Some(formula) => {
+            let words = formula.split(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '_'));
+            let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+            words.join("-")
+        }
+        None => path.file_stem().unwrap_or_default().to_string_lossy().into(),
+    }
 }
 
 fn open(path: &Path) -> Result<(&'static Kind, Source), SignalError> {

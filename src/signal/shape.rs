@@ -1,16 +1,408 @@
-//! Shapes: surfaces as the zero set of a signed distance.
-
-pub mod mesh;
+//! Shapes: surfaces in space as the zero set of a function, from meshes, oriented points, grids and formulas.
+//!
+//! A sample is a place near the surface or anywhere in the box [-1, 1]³; what a network learns there follows from the signed distance, which
+//! is negative inside ([`DistanceTarget`]). Of oriented points there is no distance: a network learns one from the points and their
+//! normals by the loss `oriented`.
 
 mod analytic;
+mod body;
 mod bvh;
 mod distance;
 mod frame;
 mod grid;
+mod mesh;
+mod random;
 mod read;
+mod samples;
+mod surface;
 mod topology;
 mod vector;
 mod winding;
 
 #[cfg(test)]
 mod tests;
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::source::Source;
+use super::{HeldOut, Kind, Layout, Reduction, Signal, SignalError, Spectrum};
+
+pub use frame::Frame;
+pub use mesh::Mesh;
+
+use analytic::Analytic;
+use body::Body;
+use random::Random;
+use read::{Fault, Format};
+use samples::Pool;
+use surface::Surface;
+
+/// The samples of every shape.
+pub const SAMPLES: usize = samples::COUNT;
+
+/// The entry of shapes in the table of kinds.
+pub(super) const KIND: Kind = Kind {
+    recognises: |source| format(source).is_some(),
+    load: |source| Ok(Box::new(Shape::decode(source)?)),
+    probe: |source| Ok(Shape::decode(source)?.layout()),
+};
+
+/// What a network learns of a distance d, in coordinates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DistanceTarget {
+    /// d itself.
+    Sdf,
+    /// d / 0.1, cut to [-1, 1]: only what is near the surface counts.
+    TruncatedSdf,
+    /// −1 inside and 1 outside.
+    Occupancy,
+    /// |d| / 0.1, cut to 1, for surfaces without an inside.
+    Unsigned,
+    /// What the loss `oriented` makes of points and normals: d itself.
+    Points,
+}
+
+impl DistanceTarget {
+    /// The distance at which targets are cut, in coordinates.
+    const TRUNCATION: f32 = 0.1;
+    /// The unsigned distance that is taken for the surface, in coordinates.
+    const SHELL: f32 = 0.008;
+
+    /// The target at a distance.
+    pub fn target(self, distance: f32) -> f32 {
+        match self {
+            Self::Sdf | Self::Points => distance,
+            Self::TruncatedSdf => (distance / Self::TRUNCATION).clamp(-1.0, 1.0),
+            Self::Occupancy => if distance < 0.0 { -1.0 } else { 1.0 },
+            Self::Unsigned => (distance.abs() / Self::TRUNCATION).min(1.0),
+        }
+    }
+
+    /// The value of a field that is 0 on the surface and negative inside, by the output of a network; in coordinates for distances.
+    pub fn field(self, output: f32) -> f32 {
+        match self {
+            Self::Sdf | Self::Occupancy | Self::Points => output,
+            Self::TruncatedSdf => output * Self::TRUNCATION,
+            Self::Unsigned => output * Self::TRUNCATION - Self::SHELL,
+        }
+    }
+
+    /// Whether fields are distances near the surface.
+    pub fn is_distance(self) -> bool {
+        self != Self::Occupancy
+    }
+
+    /// Whether there is an inside.
+    pub fn is_signed(self) -> bool {
+        self != Self::Unsigned
+    }
+
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::Points => "points",
+            _ => "shape",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sdf => "signed distance",
+            Self::TruncatedSdf => "truncated signed distance",
+            Self::Occupancy => "occupancy",
+            Self::Unsigned => "unsigned distance",
+            Self::Points => "oriented points",
+        }
+    }
+}
+
+/// The axis that points up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UpAxis {
+    /// As in most OBJ, OFF and GLB files.
+    Y,
+    /// As in most STL and PLY files.
+    Z,
+}
+
+/// Where a shape lies and what is learnt of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShapeLayout {
+    /// The map from coordinates to the units of the file.
+    pub frame: Frame,
+    /// The sides of the bounding box in the units of the file.
+    pub extents: [f32; 3],
+    /// The axis that points up in pictures.
+    pub up: UpAxis,
+    /// What the outputs of a network mean.
+    pub target: DistanceTarget,
+}
+
+impl ShapeLayout {
+    /// The layout in words, such as `shape of 1.37 x 1.63 x 1.24, truncated signed distance`.
+    pub fn describe(&self) -> String {
+        let [x, y, z] = self.extents.map(|side| {
+            let digits = 2 - (side.log10().floor() as i32).min(2);
+            format!("{side:.*}", digits.clamp(0, 9) as usize)
+        });
+        format!("shape of {x} x {y} x {z}, {}", self.target.name())
+    }
+
+    /// The diagonal of the bounding box, in the units of the file.
+    pub fn diagonal(&self) -> f64 {
+        vector::norm(vector::widen(self.extents))
+    }
+}
+
+/// A decoded shape.
+pub struct Shape {
+    layout: ShapeLayout,
+    body: Arc<Body>,
+    /// Made when first asked for; the same whatever is learnt.
+    pool: Arc<OnceLock<Pool>>,
+    warnings: Vec<String>,
+}
+
+/// The formula in a name such as `sdf:torus(0.5,0.2)`.
+pub(super) fn formula(path: &Path) -> Option<&str> {
+    path.to_str()?.strip_prefix("sdf:")
+}
+
+fn format(source: &Source) -> Option<Format> {
+    let extension = source.path.extension().unwrap_or_default();
+    Format::of(&source.head, &extension.to_string_lossy())
+}
+
+/// Evenly spread points of a mesh and their normals, `count` of them; none of a mesh without faces.
+pub fn surface_samples(mesh: &Mesh, count: usize) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
+    if mesh.faces.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let surface = Surface::new(mesh);
+    (0..count as u64)
+        .into_par_iter()
+        .map(|index| surface.sample(&mut Random::new(3, index)))
+        .unzip()
+}
+
+/// Places of the box [-1, 1]³ at random, always the same, `[count]`.
+pub fn random_places(count: usize) -> Vec<[f32; 3]> {
+    (0..count as u64)
+        .map(|index| Random::new(2, index).in_box())
+        .collect()
+}
+
+impl Shape {
+    /// The shape of a formula, whose units are the coordinates.
+    ///
+    /// # Errors
+    /// [`SignalError::Formula`].
+    pub fn by_formula(formula: &str) -> Result<Self, SignalError> {
+        let fault = |reason| SignalError::Formula {
+            formula: formula.into(),
+            reason,
+        };
+        let body = Body::Analytic(Analytic::parse(formula).map_err(fault)?);
+        if body.surface(&mut Random::new(0, 0)).is_none() {
+            return Err(fault(
+                "it has no surface in the box from -1 to 1".to_string(),
+            ));
+        }
+        Ok(Self::of(body, Frame::IDENTITY, [2.0; 3], UpAxis::Z, Vec::new()))
+    }
+
+    fn decode(mut source: Source) -> Result<Self, SignalError> {
+        let path = source.path.clone();
+        let Some(format) = format(&source) else {
+            return Err(SignalError::Unknown { path });
+        };
+        let mut bytes = Vec::new();
+        if let Err(source) = source.reader.read_to_end(&mut bytes) {
+            return Err(SignalError::Unreadable { path, source });
+        }
+        let damaged = |reason| SignalError::Damaged {
+            path: path.clone(),
+            format: format.name(),
+            reason,
+        };
+        let mut warnings = Vec::new();
+        let content = format.read(&bytes, &mut warnings).map_err(|fault| match fault {
+            Fault::Damaged(reason) => damaged(reason),
+            Fault::Truncated => SignalError::Truncated {
+                path: path.clone(),
+                format: format.name(),
+                kind: "shape",
+            },
+        })?;
+        let (body, frame, extents) = Body::new(content, &mut warnings).map_err(damaged)?;
+        let up = match format {
+            Format::Stl | Format::Ply => UpAxis::Z,
+            _ => UpAxis::Y,
+        };
+        Ok(Self::of(body, frame, extents, up, warnings))
+    }
+
+    fn of(
+        body: Body,
+        frame: Frame,
+        extents: [f32; 3],
+        up: UpAxis,
+        warnings: Vec<String>,
+    ) -> Self {
+        let target = match &body {
+            Body::Points(_) => DistanceTarget::Points,
+            _ => DistanceTarget::TruncatedSdf,
+        };
+        Self {
+            layout: ShapeLayout {
+                frame,
+                extents,
+                up,
+                target,
+            },
+            body: Arc::new(body),
+            pool: Arc::default(),
+            warnings,
+        }
+    }
+
+    fn pool(&self) -> &Pool {
+        self.pool.get_or_init(|| Pool::new(&self.body))
+    }
+
+    /// Signed distances at coordinates `[n, 3]`, to `out` `[n]`, in coordinates; NaN for points alone.
+    pub fn distances(&self, coordinates: &[f32], out: &mut [f32]) {
+        self.body.distances(coordinates, out);
+    }
+
+    /// Whether there are distances at all.
+    pub fn has_distances(&self) -> bool {
+        !matches!(*self.body, Body::Points(_))
+    }
+
+    /// Points of the surface and their normals, in the units of the file, about `count` of them; all there are of points.
+    pub fn surface_samples(&self, count: usize) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
+        let in_file = |(point, normal)| (self.layout.frame.place(point), normal);
+        match &*self.body {
+            Body::Points(points) => {
+                let normals = points.normals.iter().copied();
+                let points = points.positions.iter().copied().zip(normals);
+                points.map(in_file).unzip()
+            }
+            body => (0..count as u64)
+                .into_par_iter()
+                .filter_map(|index| body.surface(&mut Random::new(4, index)).map(in_file))
+                .unzip(),
+        }
+    }
+}
+
+impl Signal for Shape {
+    fn layout(&self) -> Layout {
+        Layout::Shape(self.layout.clone())
+    }
+
+    fn samples(&self) -> usize {
+        SAMPLES
+    }
+
+    fn gather(&self, indices: &[u32], coordinates: &mut [f32], targets: &mut [f32]) {
+        let pool = self.pool();
+        let target = self.layout.target;
+        let (coordinates, _) = coordinates.as_chunks_mut::<3>();
+        for ((&index, place), out) in indices.iter().zip(coordinates).zip(targets) {
+            let index = index as usize;
+            place.copy_from_slice(&pool.coordinates[3 * index..][..3]);
+            *out = match pool.distances[index] {
+                // Off a cloud of points nothing is known.
+                distance if distance.is_nan() => 0.0,
+                distance => target.target(distance),
+            };
+        }
+    }
+
+    /// A place is a place: the same as [`Signal::gather`].
+    fn gather_within(
+        &self,
+        _offset: &[f64],
+        indices: &[u32],
+        coordinates: &mut [f32],
+        targets: &mut [f32],
+    ) {
+        self.gather(indices, coordinates, targets);
+    }
+
+    fn gather_normals(&self, indices: &[u32], normals: &mut [f32]) {
+        let (normals, _) = normals.as_chunks_mut::<3>();
+        for (&index, out) in indices.iter().zip(normals) {
+            let (_, normal) = samples::place(&self.body, index.into());
+            *out = normal.unwrap_or_default();
+        }
+    }
+
+    fn with_target(
+        &self,
+        target: Option<DistanceTarget>,
+    ) -> Result<Option<Box<dyn Signal>>, SignalError> {
+        let refuse = |text: String| Err(SignalError::Target(text));
+        let target = match (&*self.body, target) {
+            (Body::Points(_), None | Some(DistanceTarget::Points)) => DistanceTarget::Points,
+            (Body::Points(_), Some(_)) => {
+                return refuse("points have no distances; leave it out".into());
+            }
+            (_, Some(DistanceTarget::Points)) => {
+                return refuse("points is for files of oriented points; use sdf".into());
+            }
+            (Body::Mesh(solid), given) => {
+                let target = given.unwrap_or(self.layout.target);
+                match &solid.hollow {
+                    Some(why) if target.is_signed() => {
+                        return refuse(format!(
+                            "the shape has no inside ({why}); fit it as a surface with --set training.target=unsigned"
+                        ));
+                    }
+                    _ => target,
+                }
+            }
+            (_, given) => given.unwrap_or(self.layout.target),
+        };
+        Ok(Some(Box::new(Self {
+            layout: ShapeLayout {
+                target,
+                ..self.layout.clone()
+            },
+            body: Arc::clone(&self.body),
+            pool: Arc::clone(&self.pool),
+            warnings: self.warnings.clone(),
+        })))
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The mesh, cells or points hold details down to their spacing h: 1/h cycles over an axis of 2. A distance d has slope 1, of which a
+    /// third of the square falls to each axis; its energy is the variance σ² of the distance, hence f_rms = 1 / (π σ √3).
+    fn spectrum(&self) -> Spectrum {
+        let nyquist = 1.0 / self.body.detail().max(1e-4);
+        let rms = match self.has_distances() {
+            true => 1.0 / (std::f64::consts::PI * (3.0 * self.pool().variance).sqrt()),
+            false => 1.0,
+        };
+        Spectrum {
+            nyquist: vec![nyquist; 3],
+            rms_frequency: vec![rms as f32; 3],
+        }
+    }
+
+    fn hold_out(self: Box<Self>, _reduction: Reduction) -> Result<HeldOut, SignalError> {
+        Err(SignalError::Unreducible("a shape"))
+    }
+}

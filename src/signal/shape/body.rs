@@ -8,9 +8,10 @@ use super::frame::Frame;
 use super::grid::Grid;
 use super::mesh::{Mesh, bounds};
 use super::random::Random;
+use super::surface::Surface;
 use super::read::{Content, Points};
 use super::topology::{Topology, orient, weld};
-use super::vector::{add, cross, dot, narrow, scale, sub, unit, widen};
+use super::vector::{add, dot, narrow, scale, sub, unit, widen};
 
 /// Probes by which the two ways of telling the side of a surface are compared.
 const PROBES: usize = 4096;
@@ -33,10 +34,8 @@ pub(super) enum Body {
 
 /// A mesh with distances.
 pub(super) struct Solid {
-    mesh: Mesh,
+    surface: Surface,
     distance: Distance,
-    /// The area of all faces up to each one.
-    areas: Vec<f64>,
     /// Why it has no inside, if it has none.
     pub hollow: Option<String>,
 }
@@ -102,7 +101,7 @@ impl Body {
     /// was in vain.
     pub fn surface(&self, random: &mut Random) -> Option<([f32; 3], [f32; 3])> {
         match self {
-            Self::Mesh(solid) => Some(solid.surface(random)),
+            Self::Mesh(solid) => Some(solid.surface.sample(random)),
             Self::Points(points) => {
                 let index = (random.unit() * points.positions.len() as f64) as usize;
                 Some((points.positions[index], points.normals[index]))
@@ -131,9 +130,8 @@ impl Body {
     pub fn detail(&self) -> f32 {
         match self {
             Self::Mesh(solid) => {
-                let faces = solid.mesh.faces.len() as f64;
                 // The side of an equilateral triangle of the mean area.
-                (solid.areas[solid.areas.len() - 1] / faces * 4.0 / 3_f64.sqrt()).sqrt() as f32
+                (solid.surface.area() / solid.surface.faces() as f64 * 4.0 / 3_f64.sqrt()).sqrt() as f32
             }
             Self::Analytic(_) => 0.02,
             Self::Grid(_, cell) => *cell as f32,
@@ -160,20 +158,14 @@ impl Solid {
             warnings.push("its faces look inwards and were turned".into());
             mesh.faces.iter_mut().for_each(|face| face.swap(1, 2));
         }
-        let areas: Vec<f64> = (0..mesh.faces.len())
-            .scan(0.0, |sum, face| {
-                *sum += mesh.area(face);
-                Some(*sum)
-            })
-            .collect();
         let by_winding = Distance::by_winding(&mesh);
+        let surface = Surface::new(&mesh);
+        let probes = probes(&surface);
         let mut solid = Self {
-            mesh,
+            surface,
             distance: by_winding,
-            areas,
             hollow: None,
         };
-        let probes = solid.probes();
         let inside_of = |distance: &Distance| -> Vec<bool> {
             let mut out = vec![0.0; probes.len() / 3];
             distance.evaluate(&probes, &mut out);
@@ -181,7 +173,7 @@ impl Solid {
         };
         let inside = inside_of(&solid.distance);
         if topology.watertight() && topology.oriented() {
-            let by_pseudonormals = Distance::by_pseudonormals(&solid.mesh);
+            let by_pseudonormals = Distance::by_pseudonormals(&mesh);
             let other = inside_of(&by_pseudonormals);
             let differ = inside.iter().zip(&other).filter(|(a, b)| a != b).count();
             if (differ as f64) < DISAGREEMENT * inside.len() as f64 {
@@ -202,7 +194,7 @@ impl Solid {
         let share = inside.iter().filter(|&&is| is).count() as f64 / inside.len() as f64;
         if topology.misoriented_edges > 0 || share < 0.05 {
             solid.hollow = Some(why);
-            solid.distance = Distance::unsigned(&solid.mesh);
+            solid.distance = Distance::unsigned(&mesh);
         } else {
             warnings.push(format!(
                 "{why}: inside is where its winding number is above 1/2"
@@ -210,31 +202,15 @@ impl Solid {
         }
         solid
     }
+}
 
-    fn surface(&self, random: &mut Random) -> ([f32; 3], [f32; 3]) {
-        let total = self.areas[self.areas.len() - 1];
-        let wanted = random.unit() * total;
-        let face = self.areas.partition_point(|&area| area <= wanted);
-        let face = face.min(self.areas.len() - 1);
-        let [a, b, c] = self.mesh.corners(face);
-        // Osada et al. 2002, eq. 1.
-        let (root, along) = (random.unit().sqrt(), random.unit());
-        let point = add(
-            scale(a, 1.0 - root),
-            add(scale(b, root * (1.0 - along)), scale(c, root * along)),
-        );
-        let normal = unit(cross(sub(b, a), sub(c, a)));
-        (narrow(point), narrow(normal))
-    }
-
-    /// Points half a percent of the axis beside the surface, on both sides.
-    fn probes(&self) -> Vec<f32> {
-        (0..PROBES)
-            .flat_map(|index| {
-                let (point, normal) = self.surface(&mut Random::new(0, index as u64));
-                let side = if index % 2 == 0 { 0.01 } else { -0.01 };
-                narrow(add(widen(point), scale(widen(normal), side)))
-            })
-            .collect()
-    }
+/// Points half a percent of the axis beside the surface, on both sides.
+fn probes(surface: &Surface) -> Vec<f32> {
+    (0..PROBES)
+        .flat_map(|index| {
+            let (point, normal) = surface.sample(&mut Random::new(0, index as u64));
+            let side = if index % 2 == 0 { 0.01 } else { -0.01 };
+            narrow(add(widen(point), scale(widen(normal), side)))
+        })
+        .collect()
 }

@@ -1,0 +1,375 @@
+//! A network as a shape again: its surface as a mesh, what it says at fixed places, and pictures of it.
+
+use std::path::Path;
+
+use super::super::kind::{KindFiles, Renderable, Rendered, Rendering, downcast, other_kind};
+use super::super::request::{Points, RenderRequest, Target};
+use super::super::resample::Filter;
+use super::super::{Companion, Field, Metrics, RenderError};
+use super::{
+    Blocks, Camera, Colouring, Lattice, MeshFormat, Search, Up, View, encode_gif, encode_png,
+    extract, gradients, mesh_file, orbit, preview,
+};
+use crate::engine::Engine;
+use crate::metrics::{
+    SurfaceSamples, eikonal_share, iou, psnr_db, sdf_mae, surface_distance,
+};
+use crate::signal::shape::{UpAxis, random_places, surface_samples};
+use crate::signal::{Layout, Mesh, Reduction, Shape, ShapeLayout, Signal};
+
+/// The files of a fit to a shape.
+pub(in crate::render) const FILES: KindFiles = KindFiles {
+    lossless_extensions: &["ply"],
+    companions: &["preview.png", "orbit.gif"],
+};
+
+/// Points along the longest side of the box when nothing else is asked for.
+const RESOLUTION: u32 = 256;
+/// Cells along each side of the grid on which volumes are compared.
+const GRID: usize = 128;
+/// Random places at which volumes and distances are compared.
+const RANDOM: usize = 1 << 17;
+/// Points by which surfaces are compared.
+const SURFACE: usize = 100_000;
+/// How far from the surface distances are compared, in coordinates.
+const BAND: f32 = 0.05;
+/// Half the way of a central difference, in coordinates.
+const STEP: f32 = 1e-3;
+/// The largest slope of a fitted distance: 1, and some more.
+const SLOPE: f32 = 1.3;
+/// Of a field that is no distance every so many points are looked at first.
+const STRIDE: u32 = 2;
+
+/// The surface of a network, and what is needed to measure and to show it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShapeRendering {
+    /// The surface in the units of the file, in the layout of the fit.
+    pub mesh: Mesh,
+    layout: ShapeLayout,
+    /// The field at the cells of the grid and at the random places, in coordinates; empty when only the mesh was asked for.
+    values: Vec<f32>,
+    /// Gradients of the field at random places near its surface.
+    gradients: Vec<[f32; 3]>,
+    pictures: Vec<Companion>,
+}
+
+/// The cells of the grid, x fastest, and the random places.
+fn places() -> Vec<[f32; 3]> {
+    let centre = |i: usize| crate::signal::cell_centre(i % GRID, GRID);
+    let cells = (0..GRID.pow(3)).map(|i| [centre(i), centre(i / GRID), centre(i / GRID / GRID)]);
+    cells.chain(random_places(RANDOM)).collect()
+}
+
+/// The field of a network as a function, negative inside.
+fn function<'a>(
+    field: Field<'a>,
+    layout: &'a ShapeLayout,
+    engine: &'a mut dyn Engine,
+) -> impl FnMut(&[f32], &mut [f32]) -> Result<(), RenderError> + 'a {
+    let target = layout.target;
+    move |points, values| {
+        engine.evaluate(field.network, field.parameters, points, values)?;
+        values.iter_mut().for_each(|v| *v = target.field(*v));
+        Ok(())
+    }
+}
+
+impl ShapeLayout {
+    fn search(&self) -> Search {
+        match self.target.is_distance() {
+            true => Search::Lipschitz(SLOPE),
+            false => Search::Sampled(STRIDE),
+        }
+    }
+
+    /// The surface at a resolution, and the blocks that it lies in.
+    fn surface(
+        &self,
+        field: Field,
+        resolution: u32,
+        engine: &mut dyn Engine,
+    ) -> Result<(Mesh, Blocks), RenderError> {
+        let lattice =
+            Lattice::cube(resolution).map_err(|e| RenderError::Request(e.to_string()))?;
+        let mut function = function(field, self, engine);
+        let blocks = Blocks::find(&mut function, &lattice, self.search())?;
+        let mut mesh = extract(&mut function, &blocks)?;
+        for vertex in &mut mesh.vertices {
+            *vertex = self.frame.place(*vertex);
+        }
+        Ok((mesh, blocks))
+    }
+
+    /// The mesh, the values at all places and the gradients near the surface.
+    fn measurable(
+        &self,
+        field: Field,
+        engine: &mut dyn Engine,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<(ShapeRendering, Blocks), RenderError> {
+        let (mesh, blocks) = self.surface(field, RESOLUTION, engine)?;
+        progress(0.4);
+        let mut function = function(field, self, engine);
+        let places = places();
+        let mut values = vec![0.0; places.len()];
+        for (places, values) in places.chunks(1 << 17).zip(values.chunks_mut(1 << 17)) {
+            function(places.as_flattened(), values)?;
+        }
+        progress(0.6);
+        let random = places[GRID.pow(3)..].iter().zip(&values[GRID.pow(3)..]);
+        let near: Vec<[f32; 3]> = random
+            .filter(|(_, value)| value.abs() < BAND)
+            .map(|(place, _)| *place)
+            .collect();
+        let gradients = match self.target.is_distance() {
+            true => gradients(&mut function, &near, STEP)?,
+            false => Vec::new(),
+        };
+        let rendering = ShapeRendering {
+            mesh,
+            layout: self.clone(),
+            values,
+            gradients,
+            pictures: Vec::new(),
+        };
+        Ok((rendering, blocks))
+    }
+
+    /// A picture of the surface, and one that turns.
+    fn pictures(
+        &self,
+        field: Field,
+        blocks: &Blocks,
+        engine: &mut dyn Engine,
+    ) -> Result<Vec<Companion>, RenderError> {
+        let up = match self.up {
+            UpAxis::Y => Up::Y,
+            UpAxis::Z => Up::Z,
+        };
+        let outline = blocks.outline();
+        if outline.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut function = function(field, self, engine);
+        let view = View {
+            size: 640,
+            colouring: Colouring::Clay,
+            occlusion: self.target.is_distance(),
+        };
+        let camera = Camera::new(&outline, up, 30.0, 18.0);
+        let still = preview(&mut function, blocks, &camera, &view)?;
+        let small = View {
+            size: 240,
+            occlusion: false,
+            ..view
+        };
+        let turn = orbit(&mut function, blocks, up, &small)?;
+        let [still_name, turn_name] = [FILES.companions[0], FILES.companions[1]];
+        Ok(vec![
+            (still_name, encode_png(still)?),
+            (turn_name, encode_gif(&turn)?),
+        ])
+    }
+}
+
+impl Renderable for ShapeLayout {
+    fn reconstruct(
+        &self,
+        field: Field,
+        engine: &mut dyn Engine,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Rendering, RenderError> {
+        let (mut rendering, blocks) = self.measurable(field, engine, progress)?;
+        rendering.pictures = self.pictures(field, &blocks, engine)?;
+        progress(1.0);
+        Ok(Rendering::Shape(rendering))
+    }
+
+    fn render_like(
+        &self,
+        field: Field,
+        other: &Layout,
+        engine: &mut dyn Engine,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Rendering, RenderError> {
+        match other {
+            Layout::Shape(_) => {
+                let (rendering, _) = self.measurable(field, engine, progress)?;
+                Ok(Rendering::Shape(rendering))
+            }
+            other => Err(other_kind("a shape", other)),
+        }
+    }
+
+    fn upsample(
+        &self,
+        _field: Field,
+        _reduction: Reduction,
+        _engine: &mut dyn Engine,
+        _progress: &mut dyn FnMut(f64),
+    ) -> Result<Rendering, RenderError> {
+        Err(RenderError::Request(
+            "a shape has no grid that could be reduced".into(),
+        ))
+    }
+
+    fn render(
+        &self,
+        field: Field,
+        points: &Points,
+        engine: &mut dyn Engine,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Rendering, RenderError> {
+        let Points::Lattice(resolution) = *points else {
+            return Err(RenderError::Request("a shape has no pixels".into()));
+        };
+        let (mesh, _) = self.surface(field, resolution, engine)?;
+        progress(1.0);
+        Ok(Rendering::Shape(ShapeRendering {
+            mesh,
+            layout: self.clone(),
+            values: Vec::new(),
+            gradients: Vec::new(),
+            pictures: Vec::new(),
+        }))
+    }
+
+    fn resolve(&self, request: &RenderRequest) -> Result<Target, RenderError> {
+        let refused = [
+            ("--scale", request.scale.is_some()),
+            ("--size", request.size.is_some()),
+            ("--crop", request.crop.is_some()),
+            ("--bit-depth", request.bit_depth.is_some()),
+            ("--rate", request.rate.is_some()),
+        ];
+        if let Some((flag, _)) = refused.iter().find(|(_, given)| *given) {
+            return Err(RenderError::Request(format!(
+                "{flag} is not for shapes; a shape has --resolution"
+            )));
+        }
+        let resolution = request.resolution.unwrap_or(2 * RESOLUTION);
+        Lattice::cube(resolution).map_err(|e| RenderError::Request(e.to_string()))?;
+        Ok(Target {
+            layout: Layout::Shape(self.clone()),
+            points: Points::Lattice(resolution),
+        })
+    }
+
+    fn take(&self, _signal: &dyn Signal) -> Result<Rendering, RenderError> {
+        Err(RenderError::Mismatch(
+            "two shapes cannot be compared as files; give the folder of a run and a shape".into(),
+        ))
+    }
+
+    fn lossless_extension(&self) -> &'static str {
+        MeshFormat::Ply.extension()
+    }
+
+    fn size_name(&self) -> String {
+        "mesh".into()
+    }
+
+    fn check_format(&self, path: &Path) -> Result<(), RenderError> {
+        MeshFormat::from_path(path)?;
+        Ok(())
+    }
+}
+
+impl ShapeRendering {
+    /// The true distances at all places, in the coordinates of the fit.
+    fn truth(&self, original: &Shape) -> Vec<f32> {
+        let Layout::Shape(layout) = original.layout() else {
+            return Vec::new();
+        };
+        let places: Vec<[f32; 3]> = places()
+            .into_iter()
+            .map(|place| layout.frame.coordinate(self.layout.frame.place(place)))
+            .collect();
+        let mut distances = vec![0.0; places.len()];
+        original.distances(places.as_flattened(), &mut distances);
+        let scale = (layout.frame.scale / self.layout.frame.scale) as f32;
+        distances.iter_mut().for_each(|d| *d *= scale);
+        distances
+    }
+}
+
+impl Rendered for ShapeRendering {
+    fn layout(&self) -> Layout {
+        Layout::Shape(self.layout.clone())
+    }
+
+    fn filters(&self) -> &'static [Filter] {
+        &[]
+    }
+
+    fn interpolate(
+        &self,
+        _reduction: Reduction,
+        _filter: Filter,
+    ) -> Result<Rendering, RenderError> {
+        Err(RenderError::Request(
+            "a shape has no grid that could be interpolated".into(),
+        ))
+    }
+
+    fn measure(&self, original: &dyn Signal) -> Result<Metrics, RenderError> {
+        let original: &Shape = downcast(original, "a shape")?;
+        let mut metrics = Vec::new();
+        let mut add = |name: &'static str, value: f64| metrics.push((name.into(), value));
+        let target = self.layout.target;
+        let truth = match original.has_distances() {
+            true => self.truth(original),
+            false => Vec::new(),
+        };
+        let cells = GRID.pow(3);
+        if target.is_signed() && !truth.is_empty() {
+            let inside = |values: &[f32]| -> Vec<bool> { values.iter().map(|&v| v < 0.0).collect() };
+            let (ours, theirs) = (inside(&self.values), inside(&truth));
+            add("iou", iou(&ours[..cells], &theirs[..cells]));
+            add("iou_random", iou(&ours[cells..], &theirs[cells..]));
+        }
+        let theirs = original.surface_samples(SURFACE);
+        let ours = surface_samples(&self.mesh, theirs.0.len());
+        let samples = |(points, normals)| SurfaceSamples { points, normals };
+        let distance = surface_distance(
+            samples((ours.0.as_slice(), ours.1.as_slice())),
+            samples((theirs.0.as_slice(), theirs.1.as_slice())),
+            self.layout.diagonal(),
+        );
+        add("chamfer_l1", distance.chamfer_l1);
+        add("chamfer_l2", distance.chamfer_l2);
+        add("normal_consistency", distance.normal_consistency);
+        if target.is_distance() {
+            if target.is_signed() && !truth.is_empty() {
+                add("sdf_mae", sdf_mae(&self.values, &truth, BAND));
+            }
+            add("eikonal_share", eikonal_share(&self.gradients));
+        }
+        Ok(Metrics(metrics))
+    }
+
+    /// Of the targets at random places, whose peak is 2.
+    fn psnr_db(&self, original: &dyn Signal) -> Result<f64, RenderError> {
+        let original: &Shape = downcast(original, "a shape")?;
+        let target = self.layout.target;
+        let as_target = |values: &[f32]| -> Vec<f32> {
+            let random = values[GRID.pow(3)..].iter();
+            random.map(|&v| target.target(v)).collect()
+        };
+        let (ours, theirs) = (as_target(&self.values), as_target(&self.truth(original)));
+        let sum: f64 = ours
+            .iter()
+            .zip(&theirs)
+            .map(|(a, b)| f64::from(a - b).powi(2))
+            .sum();
+        Ok(psnr_db(sum / ours.len() as f64, 2.0))
+    }
+
+    fn encode(&self, path: &Path) -> Result<Vec<u8>, RenderError> {
+        Ok(mesh_file::encode(&self.mesh, MeshFormat::from_path(path)?)?)
+    }
+
+    fn companions(&self, _original: &dyn Signal) -> Result<Vec<Companion>, RenderError> {
+        Ok(self.pictures.clone())
+    }
+}
