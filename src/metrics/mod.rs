@@ -5,13 +5,13 @@
 
 mod nearest;
 mod psnr;
-mod sound;
 mod shape;
+mod sound;
 mod ssim;
 mod stft;
 
 pub use psnr::{psnr_db, squared_error_sum};
-pub use sound::{log_spectral_distance, si_sdr_db, snr_db};
 pub use shape::{SurfaceDistance, SurfaceSamples, eikonal_share, iou, sdf_mae, surface_distance};
+pub use sound::{log_spectral_distance, si_sdr_db, snr_db};
 pub use ssim::ssim;
 pub use stft::{BINS, power_spectra};

@@ -297,7 +297,9 @@ impl Renderable for ImageLayout {
             Points::Pixels(grid) => Ok(Rendering::Image(render(
                 self, field, grid, engine, progress,
             )?)),
-            _ => Err(RenderError::Request("a picture has nothing but pixels".into())),
+            _ => Err(RenderError::Request(
+                "a picture has nothing but pixels".into(),
+            )),
         }
     }
 

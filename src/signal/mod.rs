@@ -259,7 +259,11 @@ pub fn name(path: &Path) -> String {
             let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
             words.join("-")
         }
-        None => path.file_stem().unwrap_or_default().to_string_lossy().into(),
+        None => path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into(),
     }
 }
 

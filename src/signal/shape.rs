@@ -79,7 +79,13 @@ impl DistanceTarget {
         match self {
             Self::Sdf | Self::Points => distance,
             Self::TruncatedSdf => (distance / Self::TRUNCATION).clamp(-1.0, 1.0),
-            Self::Occupancy => if distance < 0.0 { -1.0 } else { 1.0 },
+            Self::Occupancy => {
+                if distance < 0.0 {
+                    -1.0
+                } else {
+                    1.0
+                }
+            }
             Self::Unsigned => (distance.abs() / Self::TRUNCATION).min(1.0),
         }
     }
@@ -215,7 +221,13 @@ impl Shape {
                 "it has no surface in the box from -1 to 1".to_string(),
             ));
         }
-        Ok(Self::of(body, Frame::IDENTITY, [2.0; 3], UpAxis::Z, Vec::new()))
+        Ok(Self::of(
+            body,
+            Frame::IDENTITY,
+            [2.0; 3],
+            UpAxis::Z,
+            Vec::new(),
+        ))
     }
 
     fn decode(mut source: Source) -> Result<Self, SignalError> {
@@ -233,14 +245,16 @@ impl Shape {
             reason,
         };
         let mut warnings = Vec::new();
-        let content = format.read(&bytes, &mut warnings).map_err(|fault| match fault {
-            Fault::Damaged(reason) => damaged(reason),
-            Fault::Truncated => SignalError::Truncated {
-                path: path.clone(),
-                format: format.name(),
-                kind: "shape",
-            },
-        })?;
+        let content = format
+            .read(&bytes, &mut warnings)
+            .map_err(|fault| match fault {
+                Fault::Damaged(reason) => damaged(reason),
+                Fault::Truncated => SignalError::Truncated {
+                    path: path.clone(),
+                    format: format.name(),
+                    kind: "shape",
+                },
+            })?;
         let (body, frame, extents) = Body::new(content, &mut warnings).map_err(damaged)?;
         let up = match format {
             Format::Stl | Format::Ply => UpAxis::Z,
@@ -249,13 +263,7 @@ impl Shape {
         Ok(Self::of(body, frame, extents, up, warnings))
     }
 
-    fn of(
-        body: Body,
-        frame: Frame,
-        extents: [f32; 3],
-        up: UpAxis,
-        warnings: Vec<String>,
-    ) -> Self {
+    fn of(body: Body, frame: Frame, extents: [f32; 3], up: UpAxis, warnings: Vec<String>) -> Self {
         let target = match &body {
             Body::Points(_) => DistanceTarget::Points,
             _ => DistanceTarget::TruncatedSdf,

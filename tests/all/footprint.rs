@@ -101,6 +101,7 @@ fn models_of_means_are_rendered_as_means() {
             crop: None,
             bit_depth: None,
             rate: None,
+            resolution: None,
         };
         let mut rendered = |footprint| -> Vec<f32> {
             let layout = Layout::Image(fitted.clone()).with_footprint(footprint);

@@ -20,6 +20,7 @@ mod numbers;
 mod optimizers;
 mod picture_files;
 mod program;
+mod shapes;
 mod signals;
 mod sounds;
 mod tangents;

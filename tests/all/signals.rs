@@ -350,7 +350,7 @@ fn files_that_are_no_pictures_are_named() {
     let inside = folder.0.path().to_path_buf();
     assert_eq!(error_text(&inside), "is a folder; give one file");
     assert_eq!(folder.error("empty.png", b""), "is empty (0 bytes)");
-    let text = "is neither a picture nor a sound: its content is none of PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, Radiance HDR, OpenEXR and WAV";
+    let text = "is neither a picture nor a sound nor a shape: its content is none of PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, Radiance HDR, OpenEXR, WAV, PLY, OFF, GLB and NPY, and its name does not end in .obj, .stl or .xyz";
     for name in [
         "text.png", "text.jpg", "text.tif", "text.hdr", "text.gif", "text.txt", "text",
     ] {

@@ -226,9 +226,9 @@ fn a_sound_goes_through_every_command() {
     assert_eq!(spec(&place, "low.wav"), (4_000, channels, frames / 4));
 
     for (flags, words) in [
-        ("--size 10x10", "--size is for pictures"),
-        ("--crop 0,0,1,1", "--crop is for pictures"),
-        ("--bit-depth 8", "--bit-depth is for pictures"),
+        ("--size 10x10", "--size is not for sounds"),
+        ("--crop 0,0,1,1", "--crop is not for sounds"),
+        ("--bit-depth 8", "--bit-depth is not for sounds"),
         ("--scale 2x3", "a sound has one factor"),
         ("-o x.png", "use .wav"),
     ] {

@@ -23,7 +23,7 @@ pub use lattice::{Lattice, LatticeError};
 pub use mesh_file::{MeshEncodeError, MeshFormat};
 pub use picture_file::{encode_gif, encode_png};
 pub use preview::{Colouring, View, orbit, preview};
-pub use rendering::ShapeRendering;
 pub(super) use rendering::FILES;
+pub use rendering::ShapeRendering;
 pub use slice::{Slice, SliceError, SlicePicture, slice_picture};
 pub use surface::extract;

@@ -11,9 +11,7 @@ use super::{
     extract, gradients, mesh_file, orbit, preview,
 };
 use crate::engine::Engine;
-use crate::metrics::{
-    SurfaceSamples, eikonal_share, iou, psnr_db, sdf_mae, surface_distance,
-};
+use crate::metrics::{SurfaceSamples, eikonal_share, iou, psnr_db, sdf_mae, surface_distance};
 use crate::signal::shape::{UpAxis, random_places, surface_samples};
 use crate::signal::{Layout, Mesh, Reduction, Shape, ShapeLayout, Signal};
 
@@ -89,8 +87,7 @@ impl ShapeLayout {
         resolution: u32,
         engine: &mut dyn Engine,
     ) -> Result<(Mesh, Blocks), RenderError> {
-        let lattice =
-            Lattice::cube(resolution).map_err(|e| RenderError::Request(e.to_string()))?;
+        let lattice = Lattice::cube(resolution).map_err(|e| RenderError::Request(e.to_string()))?;
         let mut function = function(field, self, engine);
         let blocks = Blocks::find(&mut function, &lattice, self.search())?;
         let mut mesh = extract(&mut function, &blocks)?;
@@ -323,7 +320,8 @@ impl Rendered for ShapeRendering {
         };
         let cells = GRID.pow(3);
         if target.is_signed() && !truth.is_empty() {
-            let inside = |values: &[f32]| -> Vec<bool> { values.iter().map(|&v| v < 0.0).collect() };
+            let inside =
+                |values: &[f32]| -> Vec<bool> { values.iter().map(|&v| v < 0.0).collect() };
             let (ours, theirs) = (inside(&self.values), inside(&truth));
             add("iou", iou(&ours[..cells], &theirs[..cells]));
             add("iou_random", iou(&ours[cells..], &theirs[cells..]));

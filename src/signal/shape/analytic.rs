@@ -53,9 +53,7 @@ impl Analytic {
             Self::Sphere(radius) => norm(p) - radius,
             Self::Box(half) => beyond([0, 1, 2].map(|axis| p[axis].abs() - half[axis])),
             Self::Torus(ring, tube) => (p[0].hypot(p[1]) - ring).hypot(p[2]) - tube,
-            Self::Cylinder(radius, half) => {
-                beyond([p[0].hypot(p[1]) - radius, p[2].abs() - half])
-            }
+            Self::Cylinder(radius, half) => beyond([p[0].hypot(p[1]) - radius, p[2].abs() - half]),
             Self::Capsule(radius, half) => {
                 norm(sub(p, [0.0, 0.0, p[2].clamp(-half, *half)])) - radius
             }
@@ -63,7 +61,11 @@ impl Analytic {
             Self::Union(parts) => all(parts, f64::min),
             Self::Intersection(parts) => all(parts, f64::max),
             Self::Difference(parts) => match parts.split_first() {
-                Some((first, others)) => first.distance(p).max(-others.iter().fold(f64::INFINITY, |least, other| least.min(other.distance(p)))),
+                Some((first, others)) => first.distance(p).max(
+                    -others
+                        .iter()
+                        .fold(f64::INFINITY, |least, other| least.min(other.distance(p))),
+                ),
                 None => f64::INFINITY,
             },
             Self::SmoothUnion(width, parts) => {
@@ -134,13 +136,29 @@ mod tests {
             ("cylinder(0.5, 1)", [1.5, 0.0, 2.0], root2),
             ("capsule(0.25, 0.5)", [0.0, 0.0, 1.0], 0.25),
             ("plane(0, 0, 2, 0.5)", [7.0, 7.0, 1.0], 0.75),
-            ("union(sphere(0.1), translate(1, 0, 0, sphere(0.2)))", [1.0, 0.5, 0.0], 0.3),
-            ("intersection(sphere(1), plane(1, 0, 0, 0))", [0.5, 0.0, 0.0], 0.5),
+            (
+                "union(sphere(0.1), translate(1, 0, 0, sphere(0.2)))",
+                [1.0, 0.5, 0.0],
+                0.3,
+            ),
+            (
+                "intersection(sphere(1), plane(1, 0, 0, 0))",
+                [0.5, 0.0, 0.0],
+                0.5,
+            ),
             ("difference(sphere(1), sphere(0.5))", [0.0; 3], 0.5),
             ("scale(2, sphere(0.25))", [1.0, 0.0, 0.0], 0.5),
-            ("rotate(0, 90, 0, cylinder(0.1, 0.5))", [0.75, 0.0, 0.0], 0.25),
+            (
+                "rotate(0, 90, 0, cylinder(0.1, 0.5))",
+                [0.75, 0.0, 0.0],
+                0.25,
+            ),
             // Where both are equally far, a quarter of the width is filled.
-            ("smooth_union(0.2, sphere(0.5), sphere(0.5))", [1.0, 0.0, 0.0], 0.45),
+            (
+                "smooth_union(0.2, sphere(0.5), sphere(0.5))",
+                [1.0, 0.0, 0.0],
+                0.45,
+            ),
         ] {
             let found = at(text, point);
             assert!((found - expected).abs() < 1e-12, "{text}: {found}");

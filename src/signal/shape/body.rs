@@ -8,8 +8,8 @@ use super::frame::Frame;
 use super::grid::Grid;
 use super::mesh::{Mesh, bounds};
 use super::random::Random;
-use super::surface::Surface;
 use super::read::{Content, Points};
+use super::surface::Surface;
 use super::topology::{Topology, orient, weld};
 use super::vector::{add, dot, narrow, scale, sub, unit, widen};
 
@@ -131,7 +131,8 @@ impl Body {
         match self {
             Self::Mesh(solid) => {
                 // The side of an equilateral triangle of the mean area.
-                (solid.surface.area() / solid.surface.faces() as f64 * 4.0 / 3_f64.sqrt()).sqrt() as f32
+                (solid.surface.area() / solid.surface.faces() as f64 * 4.0 / 3_f64.sqrt()).sqrt()
+                    as f32
             }
             Self::Analytic(_) => 0.02,
             Self::Grid(_, cell) => *cell as f32,
@@ -180,11 +181,17 @@ impl Solid {
                 solid.distance = by_pseudonormals;
                 return solid;
             }
-            warnings.push("it intersects itself: inside is where its winding number is above 1/2".into());
+            warnings.push(
+                "it intersects itself: inside is where its winding number is above 1/2".into(),
+            );
             return solid;
         }
         let why = match topology {
-            Topology { open_edges: 0, non_manifold_edges, .. } if non_manifold_edges > 0 => {
+            Topology {
+                open_edges: 0,
+                non_manifold_edges,
+                ..
+            } if non_manifold_edges > 0 => {
                 format!("{non_manifold_edges} edges have more than two faces")
             }
             Topology { open_edges: 0, .. } => "its faces cannot agree about what is outside".into(),

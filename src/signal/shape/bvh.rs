@@ -318,9 +318,6 @@ pub(super) fn closest_on_triangle(p: Vector, [a, b, c]: [Vector; 3]) -> (Vector,
         return (add(b, scale(sub(c, b), along)), Feature::Edge(1));
     }
     let total = va + vb + vc;
-    let point = add(
-        a,
-        add(scale(ab, vb / total), scale(ac, vc / total)),
-    );
+    let point = add(a, add(scale(ab, vb / total), scale(ac, vc / total)));
     (point, Feature::Face)
 }

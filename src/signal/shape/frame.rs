@@ -25,7 +25,9 @@ impl Frame {
     /// The frame in which the box from `low` to `high` lies in the middle, its longest side 1.8 long; none if it has no extent.
     pub fn around([low, high]: [[f32; 3]; 2]) -> Option<Self> {
         let [low, high] = [low, high].map(|corner| corner.map(f64::from));
-        let longest = (0..3).map(|axis| high[axis] - low[axis]).fold(0.0, f64::max);
+        let longest = (0..3)
+            .map(|axis| high[axis] - low[axis])
+            .fold(0.0, f64::max);
         (longest > 0.0).then(|| Self {
             centre: [0, 1, 2].map(|axis| 0.5 * (low[axis] + high[axis])),
             scale: longest / SPAN,
@@ -39,7 +41,6 @@ impl Frame {
 
     /// From coordinates to the units of the file.
     pub fn place(&self, coordinate: [f32; 3]) -> [f32; 3] {
-        [0, 1, 2]
-            .map(|axis| (f64::from(coordinate[axis]) * self.scale + self.centre[axis]) as f32)
+        [0, 1, 2].map(|axis| (f64::from(coordinate[axis]) * self.scale + self.centre[axis]) as f32)
     }
 }

@@ -62,7 +62,9 @@ fn data_meshes() -> Vec<(String, Mesh)> {
 
 /// Numbers from 0 to 1 that look random.
 fn random(state: &mut u64) -> f32 {
-    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
     (*state >> 40) as f32 / (1 << 24) as f32
 }
 
@@ -81,7 +83,10 @@ fn around(mesh: &Mesh, count: usize) -> Vec<f32> {
 
 #[test]
 fn the_distance_of_a_cube_is_exact() {
-    let [pseudonormals, winding] = [Distance::by_pseudonormals(&cube()), Distance::by_winding(&cube())];
+    let [pseudonormals, winding] = [
+        Distance::by_pseudonormals(&cube()),
+        Distance::by_winding(&cube()),
+    ];
     for point in around(&cube(), 2000).as_chunks().0 {
         // Quilez's box: the length of the part outside, and inside the largest component.
         let q = point.map(|x: f32| x.abs() - 0.5);
@@ -89,7 +94,10 @@ fn the_distance_of_a_cube_is_exact() {
         let expected = outside + q.iter().copied().fold(f32::MIN, f32::max).min(0.0);
         for distance in [&pseudonormals, &winding] {
             let found = distance.at(*point);
-            assert!((found - expected).abs() < 1e-6, "{point:?}: {found} for {expected}");
+            assert!(
+                (found - expected).abs() < 1e-6,
+                "{point:?}: {found} for {expected}"
+            );
         }
     }
 }
@@ -108,7 +116,10 @@ fn distances_equal_brute_force() {
                 })
                 .fold(f64::INFINITY, f64::min);
             let found = f64::from(distance.at(point));
-            assert!((found - expected).abs() < 1e-6 * size.max(expected), "{path}");
+            assert!(
+                (found - expected).abs() < 1e-6 * size.max(expected),
+                "{path}"
+            );
         }
     }
 }
@@ -116,7 +127,12 @@ fn distances_equal_brute_force() {
 /// Whether a point is inside, by the number of faces that rays in three directions cross; none if the rays disagree.
 fn inside_by_parity(mesh: &Mesh, point: [f32; 3]) -> Option<bool> {
     let origin = vector::widen(point);
-    let parities = [[0.83, 0.41, 0.37], [-0.29, 0.71, -0.64], [0.11, -0.52, 0.85]].map(|along| {
+    let parities = [
+        [0.83, 0.41, 0.37],
+        [-0.29, 0.71, -0.64],
+        [0.11, -0.52, 0.85],
+    ]
+    .map(|along| {
         let crossed = (0..mesh.faces.len()).filter(|&face| {
             // Moeller and Trumbore 1997.
             let [a, b, c] = mesh.corners(face);
@@ -125,7 +141,8 @@ fn inside_by_parity(mesh: &Mesh, point: [f32; 3]) -> Option<bool> {
             let determinant = vector::dot(e1, p);
             let t = vector::sub(origin, a);
             let q = vector::cross(t, e1);
-            let [u, v, s] = [vector::dot(t, p), vector::dot(along, q), vector::dot(e2, q)].map(|x| x / determinant);
+            let [u, v, s] = [vector::dot(t, p), vector::dot(along, q), vector::dot(e2, q)]
+                .map(|x| x / determinant);
             u >= 0.0 && v >= 0.0 && u + v <= 1.0 && s > 0.0
         });
         crossed.count() % 2 == 1
@@ -139,7 +156,10 @@ fn signs_equal_the_parity_of_crossings() {
         if !topology::Topology::new(&mesh.faces).watertight() {
             continue;
         }
-        let [by_normals, by_winding] = [Distance::by_pseudonormals(&mesh), Distance::by_winding(&mesh)];
+        let [by_normals, by_winding] = [
+            Distance::by_pseudonormals(&mesh),
+            Distance::by_winding(&mesh),
+        ];
         let mut points = around(&mesh, 100);
         // And close to the surface: beside corners of faces.
         let side = mesh.bounds()[1][0] - mesh.bounds()[0][0];
@@ -175,6 +195,10 @@ fn speed() {
         let w = Distance::by_winding(&mesh);
         let start = std::time::Instant::now();
         w.evaluate(&points, &mut out);
-        println!("{path}: build {build:?}, {:.0}/s, winding {:.0}/s", 2e5 / t1, 2e5 / start.elapsed().as_secs_f64());
+        println!(
+            "{path}: build {build:?}, {:.0}/s, winding {:.0}/s",
+            2e5 / t1,
+            2e5 / start.elapsed().as_secs_f64()
+        );
     }
 }

@@ -47,7 +47,11 @@ struct Part {
 impl Winding {
     /// Moments of a hierarchy.
     pub fn new(bvh: &Bvh) -> Self {
-        let parts: Vec<Part> = bvh.triangles.iter().map(|&t| Part::new(t.map(widen))).collect();
+        let parts: Vec<Part> = bvh
+            .triangles
+            .iter()
+            .map(|&t| Part::new(t.map(widen)))
+            .collect();
         let mut nodes = vec![Moments::default(); bvh.nodes.len()];
         // The triangles of a node lie side by side: those of its first leaf to those of its last.
         let mut ranges = vec![0..0; bvh.nodes.len()];

@@ -140,7 +140,9 @@ fn usual(name: &str) -> Vec<f64> {
 fn build(name: &str, numbers: &[f64], mut parts: Vec<Analytic>) -> Result<Analytic, String> {
     let sized = !matches!(name, "plane" | "translate" | "rotate");
     if let Some(number) = numbers.iter().find(|&&x| sized && x <= 0.0) {
-        return Err(format!("the numbers of {name} must be positive, not {number}"));
+        return Err(format!(
+            "the numbers of {name} must be positive, not {number}"
+        ));
     }
     Ok(match (name, numbers) {
         ("sphere", &[radius]) => Analytic::Sphere(radius),

@@ -251,7 +251,9 @@ fn elements<'a>(
     }
     (0..accessor.count)
         .map(|i| {
-            let start = accessor.byte_offset.saturating_add(i.saturating_mul(stride));
+            let start = accessor
+                .byte_offset
+                .saturating_add(i.saturating_mul(stride));
             let element = bytes.get(start..start.saturating_add(size));
             element.ok_or(Fault::Truncated)
         })

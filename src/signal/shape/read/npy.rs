@@ -39,7 +39,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Grid, Fault> {
         true => {
             let [nx, ny, nz] = sizes;
             let places = (0..count).map(|i| (i / (ny * nz), i / nz % ny, i % nz));
-            places.map(|(x, y, z)| values[x + nx * (y + ny * z)]).collect()
+            places
+                .map(|(x, y, z)| values[x + nx * (y + ny * z)])
+                .collect()
         }
     };
     Grid::new(sizes, values).map_err(Fault::Damaged)

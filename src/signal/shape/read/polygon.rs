@@ -26,12 +26,12 @@ pub(super) fn push(mesh: &mut Mesh, polygon: &[u32]) -> Result<(), u32> {
         let at = |i: usize| corner(rest[i % n]);
         let ear = (0..n).find(|&i| {
             let triangle = [at(i), at(i + 1), at(i + 2)];
-            turns_left(triangle, up)
-                && (i + 3..i + n).all(|other| !inside(at(other), triangle, up))
+            turns_left(triangle, up) && (i + 3..i + n).all(|other| !inside(at(other), triangle, up))
         });
         // A polygon that crosses itself may have no ear; any corner is then as good.
         let ear = ear.unwrap_or(0);
-        mesh.faces.push([rest[ear], rest[(ear + 1) % n], rest[(ear + 2) % n]]);
+        mesh.faces
+            .push([rest[ear], rest[(ear + 1) % n], rest[(ear + 2) % n]]);
         rest.remove((ear + 1) % n);
     }
     if let &[a, b, c] = rest.as_slice() {

@@ -45,11 +45,17 @@ fn obj() -> String {
         let words: Vec<String> = match i {
             0 => quad.iter().map(|v| format!("{}/1/1", v + 1)).collect(),
             1 => quad.iter().map(|v| format!("{}//1", v + 1)).collect(),
-            2 => quad.iter().map(|&v| format!("{}", i64::from(v) - 8)).collect(),
+            2 => quad
+                .iter()
+                .map(|&v| format!("{}", i64::from(v) - 8))
+                .collect(),
             _ => quad.iter().map(|v| (v + 1).to_string()).collect(),
         };
         text += &match i {
-            3 => format!("f {} {} \\\n{} {}\r\n", words[0], words[1], words[2], words[3]),
+            3 => format!(
+                "f {} {} \\\n{} {}\r\n",
+                words[0], words[1], words[2], words[3]
+            ),
             _ => format!("f {}\n", words.join(" ")),
         };
     }
@@ -145,7 +151,10 @@ fn ply_is_read_in_every_encoding() {
         is_the_cube(&mesh(Format::Ply, &bytes));
         let cut = &bytes[..bytes.len() - 28];
         let text = fault(Format::Ply, cut);
-        assert!(text == "truncated" || encoding == "ascii", "{encoding}: {text}");
+        assert!(
+            text == "truncated" || encoding == "ascii",
+            "{encoding}: {text}"
+        );
     }
 }
 
@@ -246,15 +255,30 @@ fn grids_of_occupancies_become_distances() {
     let full = |place: [usize; 3]| place == [1, 2, 3];
     let place = |i: usize| [i / 25, i / 5 % 5, i % 5];
     let data: Vec<u8> = (0..125).map(|i| u8::from(full(place(i)))).collect();
-    let swapped: Vec<u8> = (0..125).map(|i| { let [a, b, c] = place(i); u8::from(full([c, b, a])) }).collect();
-    for bytes in [npy("|b1", "5, 5, 5", false, &data), npy("|u1", "5, 5, 5", true, &swapped)] {
+    let swapped: Vec<u8> = (0..125)
+        .map(|i| {
+            let [a, b, c] = place(i);
+            u8::from(full([c, b, a]))
+        })
+        .collect();
+    for bytes in [
+        npy("|b1", "5, 5, 5", false, &data),
+        npy("|u1", "5, 5, 5", true, &swapped),
+    ] {
         let Ok(Content::Grid(grid)) = Format::Npy.read(&bytes, &mut Vec::new()) else {
             panic!()
         };
         for i in 0..125 {
             let cell = place(i);
-            let squared: usize = cell.iter().zip([1, 2, 3]).map(|(a, b)| a.abs_diff(b).pow(2)).sum();
-            let expected = match squared { 0 => -0.5, _ => (squared as f64).sqrt() - 0.5 };
+            let squared: usize = cell
+                .iter()
+                .zip([1, 2, 3])
+                .map(|(a, b)| a.abs_diff(b).pow(2))
+                .sum();
+            let expected = match squared {
+                0 => -0.5,
+                _ => (squared as f64).sqrt() - 0.5,
+            };
             let found = grid.distance(cell.map(|i| i as f64 - 2.0));
             assert!((found - expected).abs() < 1e-6, "{cell:?}: {found}");
         }
@@ -270,7 +294,10 @@ fn polygons_with_inward_corners_keep_their_area() {
     assert_eq!((mesh.faces.len(), area), (2, 1.0));
     let up = |face: usize| {
         let [a, b, c] = mesh.corners(face);
-        super::super::vector::cross(super::super::vector::sub(b, a), super::super::vector::sub(c, a))[2]
+        super::super::vector::cross(
+            super::super::vector::sub(b, a),
+            super::super::vector::sub(c, a),
+        )[2]
     };
     assert!(up(0) > 0.0 && up(1) > 0.0);
 }
@@ -302,7 +329,10 @@ fn faults_say_where_they_are() {
     assert_eq!(fault(Format::Stl, &bytes), "truncated");
     assert!(fault(Format::Npy, &npy("<f4", "2, 2", false, &[0; 16])).contains("three axes"));
     assert!(fault(Format::Npy, &npy("<c8", "2, 2, 2", false, &[0; 64])).contains("<c8"));
-    assert_eq!(fault(Format::Npy, &npy("<f4", "2, 2, 2", false, &[0; 31])), "truncated");
+    assert_eq!(
+        fault(Format::Npy, &npy("<f4", "2, 2, 2", false, &[0; 31])),
+        "truncated"
+    );
     assert!(fault(Format::Npy, &npy("|b1", "2, 2, 2", false, &[0; 8])).contains("no surface"));
 }
 
@@ -315,7 +345,10 @@ fn damaged_bytes_never_panic() {
         (Format::Ply, ply("binary_big_endian")),
         (Format::Stl, binary_stl()),
         (Format::Glb, glb(5123)),
-        (Format::Npy, npy("|b1", "2, 2, 2", false, &[0, 1, 0, 0, 1, 0, 0, 0])),
+        (
+            Format::Npy,
+            npy("|b1", "2, 2, 2", false, &[0, 1, 0, 0, 1, 0, 0, 0]),
+        ),
     ];
     for (format, bytes) in files {
         for i in 0..bytes.len() {
