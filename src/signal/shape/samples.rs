@@ -66,7 +66,11 @@ impl Pool {
                     let index = (chunk * AT_ONCE + i) as u64;
                     *point = place(body, index).0;
                     if matches!(body, Body::Points(_)) {
-                        distances[i] = if index % 2 == 0 { 0.0 } else { f32::NAN };
+                        distances[i] = if index.is_multiple_of(2) {
+                            0.0
+                        } else {
+                            f32::NAN
+                        };
                     }
                 }
             });

@@ -119,8 +119,8 @@ impl Moments {
         for part in parts {
             let corners = part.corners.map(|corner| sub(corner, moments.centre));
             let middle = sub(part.centre, moments.centre);
-            for axis in 0..3 {
-                moments.first[axis] = add(moments.first[axis], scale(part.normal, middle[axis]));
+            for (first, middle) in moments.first.iter_mut().zip(middle) {
+                *first = add(*first, scale(part.normal, middle));
             }
             // The rule of the three midpoints of the edges is exact for squares.
             let midpoints = [0, 1, 2].map(|k| scale(add(corners[k], corners[(k + 1) % 3]), 0.5));
