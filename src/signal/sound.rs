@@ -253,7 +253,7 @@ impl Signal for Sound {
             ReducedBy::Area => factor,
             ReducedBy::Decimation => 1,
         };
-        let reference = self.by_frames(frames * factor, |frame, values| {
+        let mut reference = self.by_frames(frames * factor, |frame, values| {
             for (channel, value) in values.iter_mut().enumerate() {
                 *value = at(frame, channel);
             }
@@ -266,6 +266,8 @@ impl Signal for Sound {
             }
         });
         reduced.layout.sample_rate = (self.layout.sample_rate / factor as u32).max(1);
+        // What is rendered from the reduced sound knows no other rate; a whole factor of it may differ from the rate of the file.
+        reference.layout.sample_rate = reduced.layout.sample_rate.saturating_mul(factor as u32);
         Ok(HeldOut {
             reduced: Box::new(reduced),
             reference: Box::new(reference),

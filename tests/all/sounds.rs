@@ -275,6 +275,22 @@ fn sounds_are_compared_and_held_out() {
     }
 }
 
+/// 5512.5 Hz is no rate of a file: a reduction by 8 is written with 5512 Hz, and what is made of it with 8 times that.
+#[test]
+fn rates_need_not_be_multiples_of_the_factor() {
+    let place = Place::new();
+    let cd_rate = WavSpec {
+        sample_rate: 44_100,
+        ..MONO
+    };
+    let samples: Vec<f32> = (0..800).map(|i| (i as f32 * 0.05).sin() * 0.5).collect();
+    write(&place.path("odd.wav"), cd_rate, &samples);
+    let line = format!("compare odd.wav --models siren --holdout 8 {TINY} --out odd");
+    place.run(&line).done();
+    assert_eq!(spec(&place, "odd/reduced.wav"), (5512, 1, 100));
+    assert_eq!(spec(&place, "odd/sinc32.wav"), (44_096, 1, 800));
+}
+
 #[test]
 fn silence_is_fitted_and_stays_silent() {
     let place = Place::new();
