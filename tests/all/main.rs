@@ -13,6 +13,7 @@ mod formulas;
 mod grids;
 mod hash_grid;
 mod holdout;
+mod initial_values;
 mod layers;
 mod metrics;
 mod models;
