@@ -22,7 +22,7 @@ use crate::train::StoppedBy;
 use holdout::HoldoutFlags;
 use plan::{Plan, PlannedInput, PlannedRun};
 
-/// Fit several networks to pictures or sounds with the same budget and the same number of parameters
+/// Fit several networks to pictures, sounds or shapes with the same budget and the same number of parameters
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -39,7 +39,7 @@ compare.json, compare.md and curves.svg (running PSNR over time) are written aft
 With --holdout each model is fitted to a reduced input, rendered at the full size (upsampled.png or .wav)
 and measured against the full input, beside bicubic, Lanczos or windowed-sinc interpolation.")]
 pub(super) struct Compare {
-    /// The pictures or sounds
+    /// The pictures, sounds or shapes
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// The networks, separated by commas: names of inr models
@@ -244,7 +244,5 @@ impl<'a> Comparison<'a> {
 /// Whether a run should have reached a PSNR and did not.
 fn misses_target(run: &PlannedRun, report: &RunReport) -> bool {
     let target = run.resolved.recipe.training.target_psnr_db;
-    target
-        .zip(report.metrics.get("psnr_db"))
-        .is_some_and(|(target, psnr)| psnr < target)
+    target.is_some_and(|target| !report.reached(target))
 }

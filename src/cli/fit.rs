@@ -16,7 +16,7 @@ use crate::report::{format_count, to_json};
 use crate::signal::{self, Signal};
 use crate::train::StoppedBy;
 
-/// Fit a network to a picture or a sound; keeps the model, the reconstruction and a report
+/// Fit a network to a picture, a sound or a shape; keeps the model, the reconstruction and a report
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -29,10 +29,12 @@ Examples:
 
 The folder out/<name>-<model> gets model.safetensors, report.json, metrics.jsonl, recipe.toml and
 checkpoint.safetensors; for a picture reconstruction.png and error.png (white is an error of 1/8 of
-the range), for a sound reconstruction.wav and spectrograms of original, reconstruction and error.
+the range), for a sound reconstruction.wav and spectrograms of original, reconstruction and error; for a shape
+reconstruction.ply, preview.png and orbit.gif.
 Its path is printed.")]
 pub(super) struct Fit {
-    /// A picture (PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, HDR or EXR) or a sound (WAV)
+    /// A picture (PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, HDR or EXR), a sound (WAV), a shape (OBJ,
+    /// PLY, STL, OFF, GLB, XYZ or NPY), or a formula such as sdf:torus(0.5,0.2)
     input: PathBuf,
     /// Which network: one of inr models
     #[arg(long, value_name = "NAME", help_heading = "Recipe")]
@@ -56,7 +58,8 @@ impl Fit {
         let signal = load_signal(&self.input, &talk)?;
         let (resolved, folder) = self.prepare(signal.as_ref())?;
         let device = device::choose(self.flags.step.device)?;
-        let layout = signal.layout();
+        let aimed = signal.with_target(resolved.recipe.training.target)?;
+        let layout = aimed.as_deref().unwrap_or(signal.as_ref()).layout();
         talk.say(&format!(
             "{}: {}; {} with {} parameters; on {} ({})",
             self.input.display(),
@@ -102,8 +105,8 @@ impl Fit {
             return Ok(Outcome::Interrupted);
         }
         let target = resolved.recipe.training.target_psnr_db;
-        match (target, report.metrics.get("psnr_db")) {
-            (Some(target), Some(psnr)) if psnr < target => {
+        match target {
+            Some(target) if !report.reached(target) => {
                 talk.say(&format!("the target of {target} dB was not reached; give more --steps or --time, or more --params"));
                 Ok(Outcome::TargetNotReached)
             }

@@ -46,13 +46,17 @@ impl Session<'_> {
     }
 
     fn run(&self) -> Result<RunReport, CliError> {
-        let recipe = &self.resolved.recipe;
-        let aimed = self.signal.with_target(recipe.training.target)?;
-        let aimed = Session {
+        self.aimed(|session| session.run_aimed())
+    }
+
+    /// What `run` makes of this session with the targets that the recipe wants.
+    fn aimed<T>(&self, run: impl FnOnce(&Session) -> Result<T, CliError>) -> Result<T, CliError> {
+        let target = self.resolved.recipe.training.target;
+        let aimed = self.signal.with_target(target)?;
+        run(&Session {
             signal: aimed.as_deref().unwrap_or(self.signal),
             ..*self
-        };
-        aimed.run_aimed()
+        })
     }
 
     fn run_aimed(&self) -> Result<RunReport, CliError> {
@@ -141,6 +145,10 @@ impl Session<'_> {
     /// [`FolderError::OtherRun`] when what is there, finished or not, is not a run of this input and recipe: then there is nothing
     /// to go on with.
     pub fn read_back(&self) -> Result<Option<RunReport>, CliError> {
+        self.aimed(|session| session.read_back_aimed())
+    }
+
+    fn read_back_aimed(&self) -> Result<Option<RunReport>, CliError> {
         let Some(recipe) = self.folder.read(folder::RECIPE)? else {
             return match self.folder.holds_results() {
                 true => Err(self.other_run(format!("it has no {}", folder::RECIPE))),
@@ -303,7 +311,8 @@ impl Session<'_> {
                     parameters,
                     layout,
                 };
-                let rendering = render::reconstruct(field, engine, &mut |_| ())
+                // As the reconstruction, without the pictures that go with it.
+                let rendering = render::render_like(field, layout, engine, &mut |_| ())
                     .map_err(|e| crate::engine::EngineError(e.to_string()))?;
                 render::measure_psnr_db(self.signal, &rendering)
                     .map_err(|e| crate::engine::EngineError(e.to_string()))

@@ -9,6 +9,7 @@ use super::preset::{DEFAULT_PRESET, Preset};
 use super::purpose::{DEFAULT_PURPOSE, Purposes};
 use super::recipe::Recipe;
 use super::table::{merge, nearest, parse_pair, set};
+use crate::engine::Loss;
 use crate::model::{Hints, Network, SizeBudget, size_to_budget};
 
 /// The name in `model.preset` of a recipe that starts from no preset.
@@ -55,6 +56,10 @@ impl Request {
 pub struct SignalFacts {
     /// The name of its kind, for instance `image`: what a preset's table `[on]` goes by.
     pub kind: &'static str,
+    /// Whether its samples have targets, which most losses need.
+    pub has_targets: bool,
+    /// Whether its samples have normals, which the loss `oriented` needs.
+    pub has_normals: bool,
     /// Coordinates of a sample.
     pub d_in: usize,
     /// Values of a sample.
@@ -139,6 +144,7 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
 
     let mut recipe = parse(table)?;
     recipe.training.check().map_err(ConfigError::Field)?;
+    check_loss(recipe.training.loss, signal).map_err(ConfigError::Field)?;
     let per_sample = recipe.model.parameters_per_sample;
     let per_sample = per_sample.unwrap_or(DEFAULT_PARAMETERS_PER_SAMPLE);
     if !(per_sample.is_finite() && per_sample > 0.0) {
@@ -179,6 +185,19 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         network,
         asked,
     })
+}
+
+/// Whether the samples of the signal have what the loss is made of.
+fn check_loss(loss: Loss, signal: &SignalFacts) -> Result<(), String> {
+    match loss.needs_normals() {
+        true if !signal.has_normals => Err(
+            "training.loss is oriented, which needs the normals of a shape; use mse or l1".into(),
+        ),
+        false if !signal.has_targets => Err(
+            "training.loss needs distances, and points with normals have none; use --set training.loss=oriented".into(),
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Merges `over`; when it names an end of the run, the ends known so far are dropped, for `--time 10m` does not mean "but at most

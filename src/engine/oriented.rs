@@ -94,10 +94,14 @@ impl Oriented {
         let length = normals.clone().square().sum_dim(1).sqrt();
         let on = length.clone().sign();
         let off = on.clone().neg().add_scalar(1.0);
-        let norm = gradient.clone().square().sum_dim(1).sqrt();
-        let safe = norm.clone().clamp_min(SMALLEST_GRADIENT);
+        // The root has no slope at 0, which would make all gradients NaN; bounded, its slope there is 0 as in `rows`.
+        let square = gradient.clone().square().sum_dim(1);
+        let norm = square
+            .clamp_min(SMALLEST_GRADIENT * SMALLEST_GRADIENT)
+            .sqrt();
         // A normal of length 0 has the product 0 with anything.
-        let cosine = (gradient * normals).sum_dim(1) / (safe * length.clamp_min(SMALLEST_GRADIENT));
+        let cosine =
+            (gradient * normals).sum_dim(1) / (norm.clone() * length.clamp_min(SMALLEST_GRADIENT));
         let absolute = value.clone().abs();
         let on_surface =
             absolute.clone().mul_scalar(SURFACE) + cosine.neg().add_scalar(1.0).mul_scalar(NORMAL);
@@ -107,10 +111,7 @@ impl Oriented {
             .mul_scalar(OFF_SURFACE);
         let eikonal = norm.sub_scalar(1.0).abs().mul_scalar(EIKONAL);
         let loss = on.clone() * on_surface + off * off_surface + eikonal;
-        let square = value.inner().square() * on.inner();
-        [
-            loss.sum().mul_scalar(self.scale),
-            square.sum().mul_scalar(self.scale),
-        ]
+        let on_surface = value.inner().square() * on.inner();
+        [loss, on_surface].map(|rows| rows.sum().mul_scalar(self.scale))
     }
 }

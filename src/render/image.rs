@@ -320,7 +320,7 @@ impl Renderable for ImageLayout {
         }
     }
 
-    fn size_name(&self) -> String {
+    fn size_name(&self, _points: &Points) -> String {
         format!("{}x{}", self.width, self.height)
     }
 

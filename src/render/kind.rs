@@ -78,7 +78,7 @@ pub(super) trait Renderable {
     fn lossless_extension(&self) -> &'static str;
 
     /// See [`Target::size_name`].
-    fn size_name(&self) -> String;
+    fn size_name(&self, points: &Points) -> String;
 
     /// See [`Target::check_format`].
     fn check_format(&self, path: &Path) -> Result<(), RenderError>;

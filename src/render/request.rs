@@ -56,18 +56,31 @@ impl RenderRequest {
         renderable(layout).resolve(self)
     }
 
+    /// Refuses every flag that is given and not among `flags`, those of `kind`.
+    pub(super) fn allow(&self, kind: &str, flags: &[&str]) -> Result<(), RenderError> {
+        let given = [
+            ("--scale", self.scale.is_some()),
+            ("--size", self.size.is_some()),
+            ("--crop", self.crop.is_some()),
+            ("--bit-depth", self.bit_depth.is_some()),
+            ("--rate", self.rate.is_some()),
+            ("--resolution", self.resolution.is_some()),
+        ];
+        match given
+            .iter()
+            .find(|(flag, given)| *given && !flags.contains(flag))
+        {
+            None => Ok(()),
+            Some((flag, _)) => Err(RenderError::Request(format!(
+                "{flag} is not for {kind}, which has {}",
+                flags.join(", ")
+            ))),
+        }
+    }
+
     /// See [`Self::resolve`].
     pub(super) fn resolve_picture(&self, original: &ImageLayout) -> Result<Target, RenderError> {
-        if self.rate.is_some() {
-            return Err(RenderError::Request(
-                "--rate is for sounds; a picture has --scale and --size".into(),
-            ));
-        }
-        if self.resolution.is_some() {
-            return Err(RenderError::Request(
-                "--resolution is for shapes; a picture has --scale and --size".into(),
-            ));
-        }
+        self.allow("a picture", &["--scale", "--size", "--crop", "--bit-depth"])?;
         let whole = [
             0.0,
             0.0,
@@ -121,9 +134,9 @@ impl Target {
         renderable(&self.layout).lossless_extension()
     }
 
-    /// The size as part of a file name: `3072x2048`, or `96000hz`.
+    /// The size as part of a file name: `3072x2048`, `96000hz`, or the resolution of a mesh.
     pub fn size_name(&self) -> String {
-        renderable(&self.layout).size_name()
+        renderable(&self.layout).size_name(&self.points)
     }
 
     /// Checks, before any work, that the format named by the ending of `path` can hold the result.

@@ -155,17 +155,7 @@ impl Renderable for SoundLayout {
     }
 
     fn resolve(&self, request: &RenderRequest) -> Result<Target, RenderError> {
-        let refused = [
-            ("--size", request.size.is_some()),
-            ("--crop", request.crop.is_some()),
-            ("--bit-depth", request.bit_depth.is_some()),
-            ("--resolution", request.resolution.is_some()),
-        ];
-        if let Some((flag, _)) = refused.iter().find(|(_, given)| *given) {
-            return Err(RenderError::Request(format!(
-                "{flag} is not for sounds; a sound has --scale and --rate"
-            )));
-        }
+        request.allow("a sound", &["--scale", "--rate"])?;
         let [scale, other] = request.scale.unwrap_or(RenderRequest::DEFAULT_SCALE);
         if scale != other {
             return Err(RenderError::Request(format!(
@@ -202,7 +192,7 @@ impl Renderable for SoundLayout {
         "wav"
     }
 
-    fn size_name(&self) -> String {
+    fn size_name(&self, _points: &Points) -> String {
         format!("{}hz", self.sample_rate)
     }
 

@@ -106,6 +106,16 @@ pub struct RunReport {
     pub files: Vec<String>,
 }
 
+impl RunReport {
+    /// Whether the final weights reach a target PSNR in dB; a kind of signal without a final PSNR reached it if that ended the run.
+    pub fn reached(&self, target_psnr_db: f64) -> bool {
+        match self.metrics.get("psnr_db") {
+            Some(psnr) => psnr >= target_psnr_db,
+            None => self.training.stopped_by == StoppedBy::Target,
+        }
+    }
+}
+
 /// One line of `metrics.jsonl`.
 pub fn metrics_line(point: &CurvePoint) -> String {
     let mut line = serde_json::to_string(point).expect("a point is plain data");

@@ -64,6 +64,16 @@ pub trait Signal: Any + Send + Sync {
         targets: &mut [f32],
     );
 
+    /// Whether samples have targets; points alone have normals and nothing else.
+    fn has_targets(&self) -> bool {
+        true
+    }
+
+    /// Whether samples have normals, see [`Signal::gather_normals`].
+    fn has_normals(&self) -> bool {
+        false
+    }
+
     /// Writes the unit normals `[indices.len(), d_in]` of the surface at the given samples, zeros for a sample that is not on it. Without
     /// a surface they are all zeros.
     ///

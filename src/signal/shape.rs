@@ -347,6 +347,14 @@ impl Signal for Shape {
         self.gather(indices, coordinates, targets);
     }
 
+    fn has_targets(&self) -> bool {
+        self.has_distances()
+    }
+
+    fn has_normals(&self) -> bool {
+        true
+    }
+
     fn gather_normals(&self, indices: &[u32], normals: &mut [f32]) {
         let (normals, _) = normals.as_chunks_mut::<3>();
         for (&index, out) in indices.iter().zip(normals) {

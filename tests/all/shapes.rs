@@ -107,3 +107,90 @@ fn faulty_meshes_are_refused_in_a_sentence() {
         assert!(ended.stderr.contains(file), "{file}: {}", ended.stderr);
     }
 }
+
+/// A ball by points and normals: learnt by their own loss, and by no other loss or target.
+#[test]
+fn points_are_fitted_by_their_own_loss() {
+    let place = Place::new();
+    // A spiral on the sphere of radius 2 (Rakhmanov et al. 1994).
+    let count = 500;
+    let lines: String = (0..count)
+        .map(|i| {
+            let z = 1.0 - f64::from(2 * i + 1) / f64::from(count);
+            let (radius, angle) = ((1.0 - z * z).sqrt(), 2.399_963 * f64::from(i));
+            let [x, y] = [radius * angle.cos(), radius * angle.sin()];
+            format!("{} {} {} {x} {y} {z}\n", 2.0 * x, 2.0 * y, 2.0 * z)
+        })
+        .collect();
+    std::fs::write(place.path("ball.xyz"), lines).unwrap();
+    let short = "--params 5k --steps 200 --batch 1024 --device cpu";
+    let ended = place
+        .run(&format!("fit ball.xyz --model siren {short}"))
+        .done();
+    let metrics = &report(&place, ended.stdout.trim_end())["metrics"];
+    assert!(metrics.get("iou").is_none());
+    let distance = metrics["chamfer_l1"].as_f64().unwrap();
+    assert!(distance < 0.05, "{distance}");
+    for (input, setting, words) in [
+        (
+            "ball.xyz",
+            "training.loss=mse",
+            "points with normals have none",
+        ),
+        (
+            "ball.xyz",
+            "training.target=sdf",
+            "points have no distances",
+        ),
+        (
+            "icon.png",
+            "training.loss=oriented",
+            "needs the normals of a shape",
+        ),
+    ] {
+        let line = format!("fit {input} --model siren {short} --set {setting} --out no");
+        let ended = place.run(&line);
+        assert!(
+            matches!(ended.code, Some(1 | 2)),
+            "{setting}: {}",
+            ended.stderr
+        );
+        assert!(ended.stderr.contains(words), "{setting}: {}", ended.stderr);
+    }
+}
+
+/// A network that has no surface yet is a result like any other.
+#[test]
+fn a_run_without_a_surface_keeps_its_report() {
+    let place = Place::new();
+    std::fs::write(place.path("cube.obj"), CUBE).unwrap();
+    let line = "fit cube.obj --model siren --params 2k --steps 1 --batch 64 --device cpu";
+    let mut without = 0;
+    for seed in 0..6 {
+        let ended = place.run(&format!("{line} --seed {seed} --force")).done();
+        let folder = ended.stdout.trim_end().to_string();
+        // An infinite distance is null.
+        without += usize::from(report(&place, &folder)["metrics"]["chamfer_l1"].is_null());
+        assert!(place.path(&format!("{folder}/reconstruction.ply")).exists());
+    }
+    assert!(without > 0, "all of the six had a surface");
+}
+
+#[test]
+fn what_was_asked_of_a_shape_is_remembered() {
+    let place = Place::new();
+    std::fs::write(place.path("cube.obj"), CUBE).unwrap();
+    let occupancy =
+        format!("compare cube.obj --models siren {SHORT} --set training.target=occupancy");
+    place.run(&format!("{occupancy} --out both")).done();
+    let first = report(&place, "both/siren");
+    assert_eq!(first["input"]["target"], "occupancy");
+    assert!(first["metrics"].get("sdf_mae").is_none());
+    place
+        .run(&format!("{occupancy} --out both --resume"))
+        .done();
+    assert_eq!(report(&place, "both/siren"), first);
+    // There is no psnr_db among the metrics of a shape, but a target that was missed is still missed.
+    let line = format!("fit cube.obj --model siren {SHORT} --target-psnr 90");
+    assert_eq!(place.run(&line).code, Some(3));
+}

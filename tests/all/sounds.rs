@@ -226,9 +226,9 @@ fn a_sound_goes_through_every_command() {
     assert_eq!(spec(&place, "low.wav"), (4_000, channels, frames / 4));
 
     for (flags, words) in [
-        ("--size 10x10", "--size is not for sounds"),
-        ("--crop 0,0,1,1", "--crop is not for sounds"),
-        ("--bit-depth 8", "--bit-depth is not for sounds"),
+        ("--size 10x10", "--size is not for a sound"),
+        ("--crop 0,0,1,1", "--crop is not for a sound"),
+        ("--bit-depth 8", "--bit-depth is not for a sound"),
         ("--scale 2x3", "a sound has one factor"),
         ("-o x.png", "use .wav"),
     ] {
@@ -239,7 +239,7 @@ fn a_sound_goes_through_every_command() {
     let picture = place.fit("icon.png --model siren");
     let ended = place.run(&format!("upsample {picture} --rate 8000"));
     assert!(
-        ended.code == Some(2) && ended.stderr.contains("--rate is for sounds"),
+        ended.code == Some(2) && ended.stderr.contains("--rate is not for a picture"),
         "{}",
         ended.stderr
     );

@@ -121,6 +121,25 @@ fn the_gradients_of_the_loss_agree_with_central_differences() {
     }
 }
 
+/// A field that is 0 everywhere has no direction; that must not spoil the gradients of its parameters.
+#[test]
+fn a_flat_field_has_finite_gradients() {
+    for (config, d_in, name) in layer_examples() {
+        let network = Network::new(vec![config, linear(1)], d_in, 1, &Hints::default()).unwrap();
+        let mut parameters = network.initialize(4);
+        parameters.fill(0.0);
+        let batch = oriented_batch(9, d_in);
+        let engines: [Box<dyn Engine>; 2] = [
+            Box::<TiledEngine>::default(),
+            Box::new(BurnEngine::new(Device::flex())),
+        ];
+        for mut engine in engines {
+            let (measured, gradients) = run(engine.as_mut(), &network, &parameters, &batch);
+            assert!(measured.loss.is_finite() && gradients.is_finite(), "{name}");
+        }
+    }
+}
+
 /// f = 0.6 x + 0.8 y + 0.1 has |∇f| = 1; the first row is on the surface at f = 0.1 with its normal at right angles to ∇f, the second off it at
 /// f = 0.7.
 #[test]

@@ -97,6 +97,66 @@ impl Blocks {
         self.present().into_iter().flat_map(corners).collect()
     }
 
+    /// The field at `points` `[n, 3]`, to `values` `[n]`, linearly along each axis between the values that are held; far outside where none is.
+    pub fn interpolate(&self, points: &[f32], values: &mut [f32]) {
+        let (points, _) = points.as_chunks::<3>();
+        values
+            .par_iter_mut()
+            .zip(points)
+            .with_min_len(1024)
+            .for_each(|(value, &point)| *value = self.between(point));
+    }
+
+    fn between(&self, point: [f32; 3]) -> f32 {
+        // Points lie at the centres of their cells.
+        let place = self.lattice.index_at(point).map(|x| x - 0.5);
+        let base = place.map(f32::floor);
+        let part = [0, 1, 2].map(|axis| place[axis] - base[axis]);
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for corner in 0..8 {
+            let upper = [0, 1, 2].map(|axis| corner >> axis & 1);
+            let Some(value) = self.held([0, 1, 2].map(|a| base[a] as i64 + upper[a])) else {
+                continue;
+            };
+            let weight: f32 = (0..3)
+                .map(|a| {
+                    if upper[a] == 1 {
+                        part[a]
+                    } else {
+                        1.0 - part[a]
+                    }
+                })
+                .product();
+            sum += weight * value;
+            weights += weight;
+        }
+        // Beside a block that is not held there is no surface, so that what is held tells the side.
+        if weights > 0.0 {
+            sum / weights
+        } else {
+            f32::INFINITY
+        }
+    }
+
+    /// The finite value at a lattice point, if it is held.
+    fn held(&self, point: [i64; 3]) -> Option<f32> {
+        let mut block = [0; 3];
+        let mut local = 0;
+        for axis in (0..3).rev() {
+            let index = usize::try_from(point[axis]).ok()?;
+            block[axis] = index / self.size;
+            if block[axis] >= self.counts[axis] {
+                return None;
+            }
+            local = local * self.size + index % self.size;
+        }
+        let slot = self.slots[self.index(block)];
+        if slot == ABSENT {
+            return None;
+        }
+        Some(self.values[slot as usize][local]).filter(|value| value.is_finite())
+    }
+
     pub(super) fn size(&self) -> usize {
         self.size
     }

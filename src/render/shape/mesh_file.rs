@@ -73,9 +73,9 @@ impl MeshFormat {
 /// The bytes of a file of `format` that holds `mesh`; normals are left out where the mesh has none.
 ///
 /// # Errors
-/// [`MeshEncodeError::Empty`] without faces, [`MeshEncodeError::TooLarge`] when STL or GLB cannot count so many.
+/// [`MeshEncodeError::Empty`] of a GLB without faces, which that format cannot say; [`MeshEncodeError::TooLarge`] when STL or GLB cannot count so many.
 pub fn encode(mesh: &Mesh, format: MeshFormat) -> Result<Vec<u8>, MeshEncodeError> {
-    if mesh.faces.is_empty() {
+    if mesh.faces.is_empty() && format == MeshFormat::Glb {
         return Err(MeshEncodeError::Empty);
     }
     let too_large = |format| MeshEncodeError::TooLarge {
@@ -391,10 +391,8 @@ mod tests {
                 faces: vec![],
                 normals: vec![],
             };
-            assert!(matches!(
-                encode(&empty, format),
-                Err(MeshEncodeError::Empty)
-            ));
+            // Of these only GLB cannot hold nothing.
+            assert_eq!(encode(&empty, format).is_ok(), format != MeshFormat::Glb);
         }
         for name in ["mesh", "mesh.png", "ply"] {
             let error = MeshFormat::from_path(Path::new(name))

@@ -7,8 +7,8 @@ use super::super::request::{Points, RenderRequest, Target};
 use super::super::resample::Filter;
 use super::super::{Companion, Field, Metrics, RenderError};
 use super::{
-    Blocks, Camera, Colouring, Lattice, MeshFormat, Search, Up, View, encode_gif, encode_png,
-    extract, gradients, mesh_file, orbit, preview,
+    Blocks, Camera, Colouring, Lattice, MeshEncodeError, MeshFormat, Search, Up, View, encode_gif,
+    encode_png, extract, gradients, mesh_file, orbit, preview,
 };
 use crate::engine::Engine;
 use crate::metrics::{SurfaceSamples, eikonal_share, iou, psnr_db, sdf_mae, surface_distance};
@@ -160,7 +160,12 @@ impl ShapeLayout {
             occlusion: false,
             ..view
         };
-        let turn = orbit(&mut function, blocks, up, &small)?;
+        // From the values of the lattice: a turn takes tens of millions, and shows less than they hold.
+        let mut between = |points: &[f32], values: &mut [f32]| {
+            blocks.interpolate(points, values);
+            Ok::<(), RenderError>(())
+        };
+        let turn = orbit(&mut between, blocks, up, &small)?;
         let [still_name, turn_name] = [FILES.companions[0], FILES.companions[1]];
         Ok(vec![
             (still_name, encode_png(still)?),
@@ -221,6 +226,9 @@ impl Renderable for ShapeLayout {
             return Err(RenderError::Request("a shape has no pixels".into()));
         };
         let (mesh, _) = self.surface(field, resolution, engine)?;
+        if mesh.faces.is_empty() {
+            return Err(MeshEncodeError::Empty.into());
+        }
         progress(1.0);
         Ok(Rendering::Shape(ShapeRendering {
             mesh,
@@ -232,18 +240,7 @@ impl Renderable for ShapeLayout {
     }
 
     fn resolve(&self, request: &RenderRequest) -> Result<Target, RenderError> {
-        let refused = [
-            ("--scale", request.scale.is_some()),
-            ("--size", request.size.is_some()),
-            ("--crop", request.crop.is_some()),
-            ("--bit-depth", request.bit_depth.is_some()),
-            ("--rate", request.rate.is_some()),
-        ];
-        if let Some((flag, _)) = refused.iter().find(|(_, given)| *given) {
-            return Err(RenderError::Request(format!(
-                "{flag} is not for shapes; a shape has --resolution"
-            )));
-        }
+        request.allow("a shape", &["--resolution"])?;
         let resolution = request.resolution.unwrap_or(2 * RESOLUTION);
         Lattice::cube(resolution).map_err(|e| RenderError::Request(e.to_string()))?;
         Ok(Target {
@@ -262,8 +259,11 @@ impl Renderable for ShapeLayout {
         MeshFormat::Ply.extension()
     }
 
-    fn size_name(&self) -> String {
-        "mesh".into()
+    fn size_name(&self, points: &Points) -> String {
+        match points {
+            Points::Lattice(resolution) => resolution.to_string(),
+            _ => String::new(),
+        }
     }
 
     fn check_format(&self, path: &Path) -> Result<(), RenderError> {

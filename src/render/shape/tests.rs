@@ -373,3 +373,33 @@ fn a_turn_is_an_animation() {
         pictures[7]
     );
 }
+
+/// Linear functions are linear between the points; around the surface all values are held.
+#[test]
+fn a_plane_is_interpolated_exactly_near_its_surface() {
+    let plane = |[x, y, z]: [f32; 3]| 0.6 * x - 0.48 * y + 0.64 * z - 0.1;
+    let lattice = Lattice::new([-1.0; 3], [1.0; 3], 40, false).unwrap();
+    let blocks = Blocks::find(&mut field(plane), &lattice, Search::Lipschitz(1.0)).unwrap();
+    let mut near = 0;
+    for i in 0..20_000_u32 {
+        let hash = |salt: u32| (i.wrapping_mul(2_654_435_761) ^ salt).wrapping_mul(2_246_822_519);
+        let point = [1, 2, 3].map(|salt| 1.8 * (hash(salt) >> 8) as f32 / (1 << 24) as f32 - 0.9);
+        let mut found = [f32::NAN];
+        blocks.interpolate(&point, &mut found);
+        let expected = plane(point);
+        if expected.abs() < 0.02 {
+            near += 1;
+            assert!(
+                (found[0] - expected).abs() < 1e-5,
+                "{point:?}: {found:?} {expected}"
+            );
+        } else {
+            assert_eq!(
+                found[0] < 0.0,
+                expected < 0.0 && found[0].is_finite(),
+                "{point:?}"
+            );
+        }
+    }
+    assert!(near > 50, "{near}");
+}

@@ -179,26 +179,3 @@ fn signs_equal_the_parity_of_crossings() {
         assert_eq!(wrong, [0, 0], "{path}");
     }
 }
-
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    for (path, mesh) in data_meshes() {
-        let start = std::time::Instant::now();
-        let distance = Distance::by_pseudonormals(&mesh);
-        let build = start.elapsed();
-        let points = around(&mesh, 200_000);
-        let mut out = vec![0.0; 200_000];
-        let start = std::time::Instant::now();
-        distance.evaluate(&points, &mut out);
-        let t1 = start.elapsed().as_secs_f64();
-        let w = Distance::by_winding(&mesh);
-        let start = std::time::Instant::now();
-        w.evaluate(&points, &mut out);
-        println!(
-            "{path}: build {build:?}, {:.0}/s, winding {:.0}/s",
-            2e5 / t1,
-            2e5 / start.elapsed().as_secs_f64()
-        );
-    }
-}
