@@ -49,11 +49,20 @@ pub enum SignalError {
         format: &'static str,
         kind: &'static str,
     },
-    /// A WAV file of a sort that is not read.
+    /// A sound of a sort that is not read.
     #[error(
-        "{path} is a WAV file of a sort that cannot be read ({reason}); save it as 8-, 16-, 24- or 32-bit PCM or 32-bit float with 1 to 8 channels"
+        "{path} is a {format} file of a sort that cannot be read ({reason}); save it as WAV, 8-, 16-, 24- or 32-bit PCM or 32-bit float, with 1 to 8 channels"
     )]
-    UnsupportedSound { path: PathBuf, reason: String },
+    UnsupportedSound {
+        path: PathBuf,
+        format: &'static str,
+        reason: String,
+    },
+    /// A sound for which this build has no decoder.
+    #[error(
+        "{path} is a sound in the format {format}, which this build of inr does not decode; convert it to WAV, or build inr with --features audio-formats"
+    )]
+    EncodedSound { path: PathBuf, format: &'static str },
     /// A shape by formula that cannot be read.
     #[error("sdf:{formula} is not understood: {reason}")]
     Formula { formula: String, reason: String },

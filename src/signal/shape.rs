@@ -39,7 +39,7 @@ use analytic::Analytic;
 use body::Body;
 use random::Random;
 use read::{Fault, Format};
-use samples::Pool;
+use samples::{Place, Pool};
 use surface::Surface;
 
 /// The samples of every shape.
@@ -287,6 +287,7 @@ impl Shape {
 
     /// Signed distances at coordinates `[n, 3]`, to `out` `[n]`, in coordinates; NaN for points alone.
     pub fn distances(&self, coordinates: &[f32], out: &mut [f32]) {
+        out.fill(f32::INFINITY);
         self.body.distances(coordinates, out);
     }
 
@@ -358,8 +359,8 @@ impl Signal for Shape {
     fn gather_normals(&self, indices: &[u32], normals: &mut [f32]) {
         let (normals, _) = normals.as_chunks_mut::<3>();
         for (&index, out) in indices.iter().zip(normals) {
-            let (_, normal) = samples::place(&self.body, index.into());
-            *out = normal.unwrap_or_default();
+            let place = Place::new(&self.body, index.into());
+            *out = place.normal.unwrap_or_default();
         }
     }
 

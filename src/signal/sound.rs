@@ -3,6 +3,7 @@
 //! Values are kept as fractions of full scale in f32: whole numbers of up to 24 bits survive unchanged, of 32 bits the upper 24 do.
 
 mod decode;
+mod encoded;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -16,9 +17,18 @@ use super::{
 
 /// The entry of sounds in the table of kinds.
 pub(super) const KIND: Kind = Kind {
-    recognises: decode::recognises,
-    load: |source| Ok(Box::new(decode::decode(source)?)),
-    probe: |source| Ok(Layout::Sound(decode::probe(source)?)),
+    recognises: |source| decode::recognises(source) || encoded::format(source).is_some(),
+    load: |source| {
+        Ok(Box::new(match encoded::format(&source) {
+            Some(format) => encoded::decode(source, format)?,
+            None => decode::decode(source)?,
+        }))
+    },
+    // Only WAV tells its length at once.
+    probe: |source| match encoded::format(&source) {
+        Some(format) => Ok(encoded::decode(source, format)?.layout()),
+        None => Ok(Layout::Sound(decode::probe(source)?)),
+    },
 };
 
 /// How a file stores a sample.

@@ -11,10 +11,12 @@ use super::random::Random;
 use super::read::{Content, Points};
 use super::surface::Surface;
 use super::topology::{Topology, orient, weld};
-use super::vector::{add, dot, narrow, scale, sub, unit, widen};
+use super::vector::{add, dot, narrow, norm, scale, sub, unit, widen};
 
 /// Probes by which the two ways of telling the side of a surface are compared.
 const PROBES: usize = 4096;
+/// How far from the surface they lie, in coordinates.
+const PROBE: f32 = 0.01;
 /// The share of probes that may disagree: a point on the surface has no side.
 const DISAGREEMENT: f64 = 0.002;
 /// Points that one thread answers at a time.
@@ -73,10 +75,10 @@ impl Body {
         Ok((body, frame, extents))
     }
 
-    /// The signed distance at a point; none of points alone.
-    fn distance(&self, point: [f32; 3]) -> f32 {
+    /// The signed distance at a point, whose magnitude is at most `reach`; none of points alone.
+    fn distance(&self, point: [f32; 3], reach: f32) -> f32 {
         match self {
-            Self::Mesh(solid) => solid.distance.at(point),
+            Self::Mesh(solid) => solid.distance.at(point, reach),
             Self::Analytic(analytic) => analytic.distance(widen(point)) as f32,
             Self::Grid(grid, cell) => {
                 (grid.distance(scale(widen(point), 1.0 / cell)) * cell) as f32
@@ -86,13 +88,21 @@ impl Body {
     }
 
     /// The signed distances at points `[n, 3]`, to `out` `[n]`; NaN for points alone.
+    ///
+    /// On entry `out` holds what the magnitudes are known not to exceed, infinity where nothing is known: the search is the quicker for
+    /// it, and finds the same.
     pub fn distances(&self, points: &[f32], out: &mut [f32]) {
         points
             .par_chunks(3 * AT_ONCE)
             .zip(out.par_chunks_mut(AT_ONCE))
             .for_each(|(points, out)| {
+                let mut before = ([0.0; 3], f32::INFINITY);
                 for (&point, out) in points.as_chunks().0.iter().zip(out) {
-                    *out = self.distance(point);
+                    // A distance changes by no more than the way.
+                    let way = norm(sub(widen(point), widen(before.0))) as f32;
+                    let distance = self.distance(point, out.min(before.1 + way));
+                    *out = distance;
+                    before = (point, distance.abs());
                 }
             });
     }
@@ -110,7 +120,7 @@ impl Body {
                 const TRIES: usize = 32;
                 const STEPS: usize = 12;
                 const STEP: f64 = 1e-3;
-                let distance = |p| f64::from(self.distance(narrow(p)));
+                let distance = |p| f64::from(self.distance(narrow(p), f32::INFINITY));
                 (0..TRIES).find_map(|_| {
                     let mut p = widen(random.in_box());
                     for _ in 0..STEPS {
@@ -168,9 +178,10 @@ impl Solid {
             hollow: None,
         };
         let inside_of = |distance: &Distance| -> Vec<bool> {
-            let mut out = vec![0.0; probes.len() / 3];
-            distance.evaluate(&probes, &mut out);
-            out.iter().map(|&d| d < 0.0).collect()
+            let probes = probes.par_chunks_exact(3);
+            probes
+                .map(|p| distance.at([p[0], p[1], p[2]], PROBE) < 0.0)
+                .collect()
         };
         let inside = inside_of(&solid.distance);
         if topology.watertight() && topology.oriented() {
@@ -216,7 +227,7 @@ fn probes(surface: &Surface) -> Vec<f32> {
     (0..PROBES)
         .flat_map(|index| {
             let (point, normal) = surface.sample(&mut Random::new(0, index as u64));
-            let side = if index % 2 == 0 { 0.01 } else { -0.01 };
+            let side = f64::from(if index % 2 == 0 { PROBE } else { -PROBE });
             narrow(add(widen(point), scale(widen(normal), side)))
         })
         .collect()

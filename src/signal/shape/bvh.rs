@@ -150,8 +150,8 @@ impl Bvh {
         }
     }
 
-    /// The closest point of the surface.
-    pub fn closest(&self, query: [f32; 3]) -> Closest {
+    /// The closest point of the surface, which is known to be no further away than `reach`.
+    pub fn closest(&self, query: [f32; 3], reach: f32) -> Closest {
         let precise = widen(query);
         let mut best = Closest {
             squared: f64::INFINITY,
@@ -161,8 +161,8 @@ impl Bvh {
         };
         let mut stack = [(0.0_f32, 0_u32); STACK];
         let mut depth = 1;
-        // The bound in f32, widened by more than the rounding of a box's distance.
-        let mut bound = f32::INFINITY;
+        // The bound in f32, widened by more than the rounding of a box's distance and of the places.
+        let mut bound = (reach * 1.000_01 + 1e-6).powi(2);
         while depth > 0 {
             depth -= 1;
             let (distance, index) = stack[depth];

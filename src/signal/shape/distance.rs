@@ -4,16 +4,11 @@
 //! of two at an edge, and the sum weighted by the angles at a corner (Baerentzen and Aanaes 2005, "Signed distance computation using
 //! the angle weighted pseudonormal"). Of any other surface it is told by the generalized winding number ([`Winding`]).
 
-use rayon::prelude::*;
-
 use super::bvh::{Bvh, Closest, Feature};
 use super::mesh::Mesh;
 use super::topology::Edges;
 use super::vector::{Vector, add, cross, dot, narrow, norm, scale, sub, unit, widen};
 use super::winding::Winding;
-
-/// Queries that one thread answers at a time.
-const AT_ONCE: usize = 256;
 
 /// How a side of the surface is told from the other.
 enum Side {
@@ -114,9 +109,9 @@ impl Distance {
         }
     }
 
-    /// The distance of one point.
-    pub fn at(&self, query: [f32; 3]) -> f32 {
-        let closest = self.bvh.closest(query);
+    /// The distance of one point, which is known to be at most `reach`; infinity when nothing is known.
+    pub fn at(&self, query: [f32; 3], reach: f32) -> f32 {
+        let closest = self.bvh.closest(query, reach);
         let distance = closest.squared.sqrt();
         let inside = match &self.side {
             Side::Pseudonormals(normals) => {
@@ -126,17 +121,5 @@ impl Distance {
             Side::None => false,
         };
         (if inside { -distance } else { distance }) as f32
-    }
-
-    /// The distances of points `[n, 3]`, to `out` `[n]`.
-    pub fn evaluate(&self, points: &[f32], out: &mut [f32]) {
-        points
-            .par_chunks(3 * AT_ONCE)
-            .zip(out.par_chunks_mut(AT_ONCE))
-            .for_each(|(points, out)| {
-                for (&point, out) in points.as_chunks().0.iter().zip(out) {
-                    *out = self.at(point);
-                }
-            });
     }
 }

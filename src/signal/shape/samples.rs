@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::body::Body;
 use super::random::Random;
+use super::vector::{norm, sub, widen};
 
 /// Samples of a fit, about as many as its steps take.
 pub(super) const COUNT: usize = 1 << 21;
@@ -25,32 +26,59 @@ pub(super) struct Pool {
     pub variance: f64,
 }
 
-/// Where sample `index` lies, with a normal if it is on the surface.
-pub(super) fn place(body: &Body, index: u64) -> ([f32; 3], Option<[f32; 3]>) {
-    let mut random = Random::new(1, index);
-    if let Body::Points(points) = body {
-        // Every point in turn, and as many places anywhere.
-        let point = (index / 2) as usize % points.positions.len();
-        return match index % 2 {
-            0 => (points.positions[point], Some(points.normals[point])),
-            _ => (random.in_box(), None),
-        };
+/// A sample.
+pub(super) struct Place {
+    pub at: [f32; 3],
+    /// The normal there, if it is on the surface.
+    pub normal: Option<[f32; 3]>,
+    /// What its distance does not exceed.
+    reach: f32,
+}
+
+impl Place {
+    fn anywhere(random: &mut Random) -> Self {
+        Self {
+            at: random.in_box(),
+            normal: None,
+            reach: f32::INFINITY,
+        }
     }
-    let [fine, coarse, on] = SHARES;
-    let turn = index % 16;
-    let spread = match turn {
-        _ if turn < fine => NEAR[0],
-        _ if turn < fine + coarse => NEAR[1],
-        _ if turn < fine + coarse + on => 0.0,
-        _ => return (random.in_box(), None),
-    };
-    let Some((point, normal)) = body.surface(&mut random) else {
-        return (random.in_box(), None);
-    };
-    let offset = random.normal();
-    let moved = |axis: usize| f64::from(point[axis]) + spread * offset[axis];
-    let place = [0, 1, 2].map(|axis| moved(axis).clamp(-1.0, 1.0) as f32);
-    (place, (spread == 0.0).then_some(normal))
+
+    /// Sample number `index`.
+    pub fn new(body: &Body, index: u64) -> Self {
+        let mut random = Random::new(1, index);
+        if let Body::Points(points) = body {
+            // Every point in turn, and as many places anywhere.
+            let point = (index / 2) as usize % points.positions.len();
+            return match index % 2 {
+                0 => Self {
+                    at: points.positions[point],
+                    normal: Some(points.normals[point]),
+                    reach: 0.0,
+                },
+                _ => Self::anywhere(&mut random),
+            };
+        }
+        let [fine, coarse, on] = SHARES;
+        let turn = index % 16;
+        let spread = match turn {
+            _ if turn < fine => NEAR[0],
+            _ if turn < fine + coarse => NEAR[1],
+            _ if turn < fine + coarse + on => 0.0,
+            _ => return Self::anywhere(&mut random),
+        };
+        let Some((point, normal)) = body.surface(&mut random) else {
+            return Self::anywhere(&mut random);
+        };
+        let offset = random.normal();
+        let moved = |axis: usize| f64::from(point[axis]) + spread * offset[axis];
+        let at = [0, 1, 2].map(|axis| moved(axis).clamp(-1.0, 1.0) as f32);
+        Self {
+            at,
+            normal: (spread == 0.0).then_some(normal),
+            reach: norm(sub(widen(at), widen(point))) as f32,
+        }
+    }
 }
 
 impl Pool {
@@ -63,15 +91,12 @@ impl Pool {
             .enumerate()
             .for_each(|(chunk, (coordinates, distances))| {
                 for (i, point) in coordinates.as_chunks_mut().0.iter_mut().enumerate() {
-                    let index = (chunk * AT_ONCE + i) as u64;
-                    *point = place(body, index).0;
-                    if matches!(body, Body::Points(_)) {
-                        distances[i] = if index.is_multiple_of(2) {
-                            0.0
-                        } else {
-                            f32::NAN
-                        };
-                    }
+                    let place = Place::new(body, (chunk * AT_ONCE + i) as u64);
+                    *point = place.at;
+                    distances[i] = match (body, place.normal) {
+                        (Body::Points(_), None) => f32::NAN,
+                        _ => place.reach,
+                    };
                 }
             });
         if !matches!(body, Body::Points(_)) {

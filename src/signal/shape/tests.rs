@@ -93,11 +93,13 @@ fn the_distance_of_a_cube_is_exact() {
         let outside = q.iter().map(|x| x.max(0.0).powi(2)).sum::<f32>().sqrt();
         let expected = outside + q.iter().copied().fold(f32::MIN, f32::max).min(0.0);
         for distance in [&pseudonormals, &winding] {
-            let found = distance.at(*point);
+            let found = distance.at(*point, f32::INFINITY);
             assert!(
                 (found - expected).abs() < 1e-6,
                 "{point:?}: {found} for {expected}"
             );
+            // What is known of it before must not change it.
+            assert_eq!(distance.at(*point, found.abs()), found);
         }
     }
 }
@@ -115,7 +117,7 @@ fn distances_equal_brute_force() {
                     vector::norm(vector::sub(query, closest))
                 })
                 .fold(f64::INFINITY, f64::min);
-            let found = f64::from(distance.at(point));
+            let found = f64::from(distance.at(point, f32::INFINITY));
             assert!(
                 (found - expected).abs() < 1e-6 * size.max(expected),
                 "{path}"
@@ -172,7 +174,7 @@ fn signs_equal_the_parity_of_crossings() {
         for &point in points.as_chunks::<3>().0 {
             if let Some(inside) = inside_by_parity(&mesh, point) {
                 for (wrong, distance) in wrong.iter_mut().zip([&by_normals, &by_winding]) {
-                    *wrong += usize::from((distance.at(point) < 0.0) != inside);
+                    *wrong += usize::from((distance.at(point, f32::INFINITY) < 0.0) != inside);
                 }
             }
         }

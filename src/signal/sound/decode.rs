@@ -1,6 +1,7 @@
 //! WAV files.
 
 use std::io::{self, Read};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use hound::{SampleFormat as WavFormat, WavReader, WavSpec};
@@ -13,10 +14,10 @@ use super::{SampleFormat, Sound, SoundLayout};
 const FORMAT: &str = "WAV";
 
 /// Most channels.
-const MOST_CHANNELS: u16 = 8;
+pub(super) const MOST_CHANNELS: u16 = 8;
 
 /// Most values of a file, 4 GiB as they are kept.
-const MOST_VALUES: u64 = 1 << 30;
+pub(super) const MOST_VALUES: u64 = 1 << 30;
 
 /// Whether the content is a RIFF file of wave form data.
 pub(super) fn recognises(source: &Source) -> bool {
@@ -56,22 +57,29 @@ pub(super) fn decode(source: Source) -> Result<Sound, SignalError> {
             kind: "sound",
         });
     }
-    if let Some(place) = samples.iter().position(|value| !value.is_finite()) {
-        let channels = usize::from(layout.channels);
-        return Err(SignalError::NonFiniteSound {
-            path,
-            frame: place / channels,
-            channel: place % channels,
-            value: samples[place],
-        });
-    }
+    finite(&path, &layout, &samples)?;
     Ok(Sound::new(layout, samples))
 }
 
-fn layout<R: Read>(
-    path: &std::path::Path,
-    reader: &WavReader<R>,
-) -> Result<SoundLayout, SignalError> {
+/// Checks that every sample is a number.
+pub(super) fn finite(
+    path: &Path,
+    layout: &SoundLayout,
+    samples: &[f32],
+) -> Result<(), SignalError> {
+    let channels = usize::from(layout.channels);
+    match samples.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(place) => Err(SignalError::NonFiniteSound {
+            path: path.into(),
+            frame: place / channels,
+            channel: place % channels,
+            value: samples[place],
+        }),
+    }
+}
+
+fn layout<R: Read>(path: &Path, reader: &WavReader<R>) -> Result<SoundLayout, SignalError> {
     let WavSpec {
         channels,
         sample_rate,
@@ -80,6 +88,7 @@ fn layout<R: Read>(
     } = reader.spec();
     let unsupported = |reason: String| SignalError::UnsupportedSound {
         path: path.into(),
+        format: FORMAT,
         reason,
     };
     let format = match (sample_format, bits_per_sample) {
@@ -121,7 +130,7 @@ fn layout<R: Read>(
 }
 
 /// What hound says, in our words; `at_end`: the file was asked for more than it has.
-fn fault(path: &std::path::Path, error: hound::Error, at_end: bool) -> SignalError {
+fn fault(path: &Path, error: hound::Error, at_end: bool) -> SignalError {
     let path = path.into();
     match error {
         hound::Error::IoError(error) if at_end || error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -134,6 +143,7 @@ fn fault(path: &std::path::Path, error: hound::Error, at_end: bool) -> SignalErr
         hound::Error::IoError(source) => SignalError::Unreadable { path, source },
         hound::Error::Unsupported => SignalError::UnsupportedSound {
             path,
+            format: FORMAT,
             reason: "a compressed or unusual encoding".into(),
         },
         hound::Error::FormatError(_) if at_end => SignalError::Truncated {
