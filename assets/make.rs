@@ -1,4 +1,4 @@
-//! Makes the samples of this folder, pictures and a sound: `cargo run --release --example make-assets [folder]`.
+//! Makes the samples of this folder, pictures, a sound and a shape: `cargo run --release --example make-assets [folder]`.
 //!
 //! Every picture is a function from a point to a colour, averaged over 4×4 samples a pixel. The functions add,
 //! multiply, divide, take floors and square roots, which IEEE 754 fixes to the last bit: every machine writes the same bytes.
@@ -9,9 +9,12 @@ use std::path::PathBuf;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
+use inr::render::MeshFormat;
+use inr::render::shape::mesh_file;
 
 mod chime;
 mod harbour;
+mod knot;
 
 type Rgb = [f64; 3];
 type Point = (f64, f64);
@@ -57,6 +60,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     wav.finalize()?;
     println!("chime.wav: {} frames at {} Hz", samples.len(), chime::RATE);
+    let knot = knot::knot();
+    let bytes = mesh_file::encode(&knot, MeshFormat::Ply)?;
+    std::fs::write(folder.join("knot.ply"), &bytes)?;
+    println!(
+        "knot.ply: {} faces, {} bytes",
+        knot.faces.len(),
+        bytes.len()
+    );
     Ok(())
 }
 

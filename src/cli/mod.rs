@@ -14,6 +14,7 @@ mod info;
 mod interrupt;
 mod load;
 mod models;
+mod render;
 mod session;
 mod talk;
 mod upsample;
@@ -96,6 +97,7 @@ struct Cli {
 enum Command {
     Fit(fit::Fit),
     Upsample(upsample::Upsample),
+    Render(render::Render),
     Compare(compare::Compare),
     Eval(eval::Eval),
     Info(info::Info),
@@ -111,6 +113,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Fit(command) => command.run(),
         Command::Upsample(command) => command.run(),
+        Command::Render(command) => command.run(),
         Command::Compare(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Info(command) => command.run(),

@@ -13,8 +13,7 @@ pub const BINS: usize = WINDOW / 2 + 1;
 
 /// Power |X|² of every frequency in every window, `[windows, BINS]`.
 ///
-/// The window is the periodic Hann window; a last window that the samples do not fill is left out, but a sound shorter than one
-/// window is filled up with zeros.
+/// The window is the periodic Hann window; the last one is filled up with zeros, so that every sample is in one.
 pub fn power_spectra(samples: &[f32]) -> Vec<f32> {
     let transform = RealFftPlanner::<f32>::new().plan_fft_forward(WINDOW);
     let hann: Vec<f32> = (0..WINDOW)
@@ -22,7 +21,7 @@ pub fn power_spectra(samples: &[f32]) -> Vec<f32> {
         .collect();
     let mut input = transform.make_input_vec();
     let mut spectrum = transform.make_output_vec();
-    let windows = samples.len().saturating_sub(WINDOW) / HOP + 1;
+    let windows = samples.len().saturating_sub(WINDOW).div_ceil(HOP) + 1;
     let mut power = Vec::with_capacity(windows * BINS);
     for window in 0..windows {
         let rest = &samples[window * HOP..];
@@ -62,6 +61,8 @@ mod tests {
                 .filter(|(bin, _)| bin.abs_diff(k) > 1);
             assert!(elsewhere.map(|(_, p)| *p).fold(0.0, f32::max) < 1e-3);
         }
-        assert_eq!(power_spectra(&[1.0, -1.0]).len(), BINS);
+        for (samples, windows) in [(2, 1), (WINDOW, 1), (WINDOW + 1, 2), (WINDOW + HOP, 2)] {
+            assert_eq!(power_spectra(&vec![0.5; samples]).len(), windows * BINS);
+        }
     }
 }

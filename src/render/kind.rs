@@ -4,6 +4,7 @@ use std::any::Any;
 use std::path::Path;
 
 use super::request::{Points, RenderRequest, Target};
+use super::shape::Drawing;
 use super::{Companion, Field, Filter, Metrics, RenderError, image, shape, sound};
 use crate::engine::Engine;
 use crate::signal::{Image, Layout, Reduction, Signal, Sound};
@@ -82,6 +83,18 @@ pub(super) trait Renderable {
 
     /// See [`Target::check_format`].
     fn check_format(&self, path: &Path) -> Result<(), RenderError>;
+
+    /// See [`super::draw`].
+    fn draw(
+        &self,
+        _field: Field,
+        _drawing: &Drawing,
+        _engine: &mut dyn Engine,
+    ) -> Result<Vec<u8>, RenderError> {
+        Err(RenderError::Request(
+            "inr render draws shapes; inr upsample renders a picture or a sound".into(),
+        ))
+    }
 }
 
 /// A rendered signal.

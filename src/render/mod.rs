@@ -25,7 +25,7 @@ pub use image_file::{EncodeError, ImageFormat};
 pub use kind::{KIND_FILES, KindFiles, Rendering};
 pub use request::{RenderRequest, Target};
 pub use resample::Filter;
-pub use shape::{MeshEncodeError, MeshFormat};
+pub use shape::{Colouring, Drawing, MeshEncodeError, MeshFormat, Scene, Slice};
 
 use kind::renderable;
 
@@ -152,6 +152,19 @@ pub fn render(
         ..field
     };
     renderable(field.layout).render(field, &target.points, engine, progress)
+}
+
+/// Draws `field`: the bytes of a PNG file.
+///
+/// # Errors
+/// [`RenderError::Request`] when there is nothing to see, or when signals of its kind are not drawn; [`RenderError::Engine`] when the
+/// device fails.
+pub fn draw(
+    field: Field,
+    drawing: &Drawing,
+    engine: &mut dyn Engine,
+) -> Result<Vec<u8>, RenderError> {
+    renderable(field.layout).draw(field, drawing, engine)
 }
 
 /// Renders `field`, which was fitted to a signal reduced by `reduction`, at the samples of the full signal.

@@ -3,6 +3,7 @@
 mod blocks;
 mod camera;
 mod cell;
+mod drawing;
 mod field;
 mod lattice;
 pub mod mesh_file;
@@ -18,6 +19,7 @@ mod vector;
 
 pub use blocks::{Blocks, Search};
 pub use camera::{Camera, Up};
+pub use drawing::{Drawing, Scene};
 pub use field::{Evaluate, gradients};
 pub use lattice::{Lattice, LatticeError};
 pub use mesh_file::{MeshEncodeError, MeshFormat};

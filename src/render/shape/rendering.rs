@@ -7,8 +7,8 @@ use super::super::request::{Points, RenderRequest, Target};
 use super::super::resample::Filter;
 use super::super::{Companion, Field, Metrics, RenderError};
 use super::{
-    Blocks, Camera, Colouring, Lattice, MeshEncodeError, MeshFormat, Search, Up, View, encode_gif,
-    encode_png, extract, gradients, mesh_file, orbit, preview,
+    Blocks, Camera, Colouring, Drawing, Lattice, MeshEncodeError, MeshFormat, Scene, Search, Up,
+    View, encode_gif, encode_png, extract, gradients, mesh_file, orbit, preview, slice_picture,
 };
 use crate::engine::Engine;
 use crate::metrics::{SurfaceSamples, eikonal_share, iou, psnr_db, sdf_mae, surface_distance};
@@ -80,6 +80,13 @@ impl ShapeLayout {
         }
     }
 
+    fn upright(&self) -> Up {
+        match self.up {
+            UpAxis::Y => Up::Y,
+            UpAxis::Z => Up::Z,
+        }
+    }
+
     /// The surface at a resolution, and the blocks that it lies in.
     fn surface(
         &self,
@@ -139,10 +146,7 @@ impl ShapeLayout {
         blocks: &Blocks,
         engine: &mut dyn Engine,
     ) -> Result<Vec<Companion>, RenderError> {
-        let up = match self.up {
-            UpAxis::Y => Up::Y,
-            UpAxis::Z => Up::Z,
-        };
+        let up = self.upright();
         let outline = blocks.outline();
         if outline.is_empty() {
             return Ok(Vec::new());
@@ -153,7 +157,8 @@ impl ShapeLayout {
             colouring: Colouring::Clay,
             occlusion: self.target.is_distance(),
         };
-        let camera = Camera::new(&outline, up, 30.0, 18.0);
+        let [azimuth, elevation] = Scene::VIEWPOINT;
+        let camera = Camera::new(&outline, up, azimuth, elevation);
         let still = preview(&mut function, blocks, &camera, &view)?;
         let small = View {
             size: 240,
@@ -269,6 +274,44 @@ impl Renderable for ShapeLayout {
     fn check_format(&self, path: &Path) -> Result<(), RenderError> {
         MeshFormat::from_path(path)?;
         Ok(())
+    }
+
+    fn draw(
+        &self,
+        field: Field,
+        drawing: &Drawing,
+        engine: &mut dyn Engine,
+    ) -> Result<Vec<u8>, RenderError> {
+        let Drawing { scene, size } = *drawing;
+        let mut function = function(field, self, engine);
+        let picture = match scene {
+            Scene::Slice(slice) => {
+                slice_picture(&mut function, slice, [[-1.0; 3], [1.0; 3]], size)?.picture
+            }
+            Scene::Surface {
+                colouring,
+                azimuth,
+                elevation,
+            } => {
+                let lattice =
+                    Lattice::cube(RESOLUTION).map_err(|e| RenderError::Request(e.to_string()))?;
+                let blocks = Blocks::find(&mut function, &lattice, self.search())?;
+                let outline = blocks.outline();
+                if outline.is_empty() {
+                    return Err(RenderError::Request(
+                        "there is no surface to see: the field has one sign everywhere".into(),
+                    ));
+                }
+                let camera = Camera::new(&outline, self.upright(), azimuth, elevation);
+                let view = View {
+                    size,
+                    colouring,
+                    occlusion: self.target.is_distance(),
+                };
+                preview(&mut function, &blocks, &camera, &view)?
+            }
+        };
+        Ok(encode_png(picture)?)
     }
 }
 

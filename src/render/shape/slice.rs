@@ -1,10 +1,13 @@
 //! Pictures of the values of a field in a plane.
 
+use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use image::RgbImage;
 
 use super::field::{Evaluate, evaluate};
+
+const AXES: [&str; 3] = ["x", "y", "z"];
 
 /// The plane axis = position, in the coordinates of the field.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,9 +18,15 @@ pub struct Slice {
     pub position: f32,
 }
 
+impl Display for Slice {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        write!(f, "{}={}", AXES[self.axis], self.position)
+    }
+}
+
 /// A text that names no plane.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("--slice is {0:?}; give an axis and a place, such as z=0 or x=-0.25")]
+#[error("{0:?} is no plane; give an axis and a place, such as z=0 or x=-0.25")]
 pub struct SliceError(String);
 
 impl FromStr for Slice {
@@ -25,7 +34,7 @@ impl FromStr for Slice {
 
     fn from_str(text: &str) -> Result<Self, SliceError> {
         let parsed = text.split_once('=').and_then(|(axis, position)| {
-            let axis = ["x", "y", "z"]
+            let axis = AXES
                 .iter()
                 .position(|name| axis.trim().eq_ignore_ascii_case(name))?;
             let position: f32 = position.trim().parse().ok()?;
