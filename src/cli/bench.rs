@@ -176,6 +176,7 @@ fn picture() -> SignalFacts {
         d_in: 2,
         d_out: 3,
         samples: PICTURE.iter().product(),
+        seconds: None,
         hints: Hints {
             nyquist: PICTURE.map(|pixels| pixels as f32 / 2.0).to_vec(),
             rms_frequency: vec![32.0, 32.0],

@@ -69,6 +69,13 @@ impl Fit {
             device.name,
             device.reason
         ));
+        let segments = resolved.network.segments();
+        if let Some(seconds) = layout.seconds().filter(|_| segments > 1) {
+            talk.say(&format!(
+                "fitted in {segments} segments of {:.1} s with weights of their own; --segment sets their length",
+                seconds / segments as f64
+            ));
+        }
         talk.recipe(&resolved);
         interrupt::listen();
         let session = Session {

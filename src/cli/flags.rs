@@ -20,6 +20,9 @@ pub(super) struct RunFlags {
     /// Stop after this time, for instance 60s, 2m or 1h
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = parse_seconds, help_heading = "Size and budget")]
     pub time: Option<f64>,
+    /// The longest part of a sound that gets weights of its own, for instance 10s; one model file holds all parts
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = parse_seconds, help_heading = "Size and budget")]
+    pub segment: Option<f64>,
     /// Stop when the picture reaches this PSNR; exit code 3 if it never does
     #[arg(long, value_name = "DB", allow_negative_numbers = true, value_parser = parse_decibels, help_heading = "Size and budget")]
     pub target_psnr: Option<f64>,
@@ -86,6 +89,9 @@ impl RunFlags {
         }
         if let Some(seconds) = self.time {
             request.set("training.seconds", seconds);
+        }
+        if let Some(seconds) = self.segment {
+            request.set("model.segment_seconds", seconds);
         }
         if let Some(target) = self.target_psnr {
             request.set("training.target_psnr_db", target);

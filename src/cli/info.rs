@@ -37,6 +37,7 @@ impl Info {
                 "bits_per_sample": bits,
                 "name": model.header.name,
                 "parameters": network.parameter_count(),
+                "segments": network.segments(),
                 "layers": network.summary(),
                 "signal": layout,
                 "seed": model.header.seed,
@@ -67,9 +68,13 @@ impl Info {
                 ]
             })
             .collect();
+        let segments = match network.segments() {
+            1 => String::new(),
+            n => format!(" in {n} segments, each with the layers below"),
+        };
         let recipe = recipe_text(&model.header.recipe);
         print(&format!(
-            "model       {}\nsignal      {}, {}\nparameters  {}\nbytes       {} ({bits:.2} bits a sample)\nseed        {}\n\n{}\nrecipe\n\n{recipe}",
+            "model       {}\nsignal      {}, {}\nparameters  {}{segments}\nbytes       {} ({bits:.2} bits a sample)\nseed        {}\n\n{}\nrecipe\n\n{recipe}",
             model.header.name,
             layout.kind(),
             layout.describe(),

@@ -45,6 +45,7 @@ pub(super) fn facts(signal: &dyn Signal) -> SignalFacts {
         d_in: layout.d_in(),
         d_out: layout.d_out(),
         samples: signal.samples(),
+        seconds: layout.seconds(),
         hints: Hints {
             nyquist: spectrum.nyquist,
             rms_frequency: spectrum.rms_frequency,

@@ -86,6 +86,7 @@ impl Session<'_> {
                 d_in: layout.d_in(),
                 d_out: layout.d_out(),
                 layers: self.resolved.network.layers().to_vec(),
+                segments: self.resolved.network.segments(),
                 signal: json!(layout),
                 recipe: json!(recipe),
                 seed: training.seed,
@@ -236,6 +237,7 @@ impl Session<'_> {
             // Tells pictures of one size apart.
             "spectrum": self.signal.spectrum().rms_frequency,
             "layers": self.resolved.network.layers(),
+            "segments": self.resolved.network.segments(),
             "optimizer": training.optimizer,
             "loss": training.loss,
             "batch_size": training.batch_size,

@@ -31,6 +31,12 @@ pub struct ModelRecipe {
     /// Most parameters for each sample of the signal, unless a number is asked for; 1 when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters_per_sample: Option<f64>,
+    /// Parts of a sound with weights of their own; by default as many as `segment_seconds` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segments: Option<usize>,
+    /// The longest part of a sound that has weights of its own, in seconds; 15 when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment_seconds: Option<f64>,
     /// The layers, from coordinates to values.
     pub layers: Vec<LayerConfig>,
 }

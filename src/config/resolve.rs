@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::ConfigError;
 use super::preset::{DEFAULT_PRESET, Preset};
 use super::purpose::{DEFAULT_PURPOSE, Purposes};
-use super::recipe::Recipe;
+use super::recipe::{ModelRecipe, Recipe};
 use super::table::{merge, nearest, parse_pair, set};
 use crate::engine::Loss;
 use crate::model::{Hints, Network, SizeBudget, size_to_budget};
@@ -17,6 +17,12 @@ pub const CUSTOM: &str = "custom";
 
 /// Most parameters for each sample: a small signal is not worth more numbers than it has samples, unless its recipe says so.
 const DEFAULT_PARAMETERS_PER_SAMPLE: f64 = 1.0;
+
+/// The longest sound that one network holds by default, in seconds: its first layer has the frequencies for it.
+const DEFAULT_SEGMENT: f64 = 15.0;
+
+/// Most segments; each of them is run by itself in every step.
+const MOST_SEGMENTS: usize = 4096;
 
 /// Fewest parameters that a default budget goes down to, for very small signals.
 const SMALLEST_DEFAULT_BUDGET: usize = 2_000;
@@ -66,6 +72,8 @@ pub struct SignalFacts {
     pub d_out: usize,
     /// How many samples there are.
     pub samples: usize,
+    /// How long it lasts, in seconds; none without a time axis.
+    pub seconds: Option<f64>,
     /// Its frequencies.
     pub hints: Hints,
 }
@@ -136,6 +144,7 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     for (path, value) in settings {
         set(&mut flags, path, value.clone()).map_err(ConfigError::Field)?;
     }
+    let names_an_end = names_an_end(&file) || names_an_end(&flags);
     lay_over(&mut table, flags);
     for (path, value) in layer_settings {
         set(&mut table, path, value.clone()).map_err(ConfigError::Field)?;
@@ -152,24 +161,31 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
             "model.parameters_per_sample is {per_sample}; it must be a finite number above 0"
         )));
     }
+    let segments = segments(&recipe.model, signal).map_err(ConfigError::Field)?;
+    if !names_an_end {
+        // As many steps for each segment as the preset has for one signal.
+        recipe.training.steps = recipe.training.steps.map(|steps| steps * segments as u64);
+    }
     let is_asked = |(path, _): &(String, _)| path == "model.parameters";
     let asked = match request.settings.iter().any(is_asked) {
         true => recipe.model.parameters,
         false => None,
     };
     let budget = recipe.model.parameters.map(|parameters| match asked {
-        Some(asked) => SizeBudget::About(asked),
+        Some(asked) => SizeBudget::About(asked / segments),
         None => {
-            let most = per_sample * signal.samples as f64;
+            let most = per_sample * signal.samples as f64 / segments as f64;
             SizeBudget::UpTo(parameters.min((most as usize).max(SMALLEST_DEFAULT_BUDGET)))
         }
     });
     let layers = recipe.model.layers.clone();
+    let hints = within_segment(&signal.hints, segments);
     let (d_in, d_out) = (signal.d_in, signal.d_out);
     let network = match budget {
-        Some(budget) => size_to_budget(&layers, d_in, d_out, &signal.hints, budget)?,
-        None => Network::new(layers, d_in, d_out, &signal.hints)?,
+        Some(budget) => size_to_budget(&layers, d_in, d_out, &hints, budget)?,
+        None => Network::new(layers, d_in, d_out, &hints)?,
     };
+    let network = network.with_segments(segments);
     network.check_size()?;
     recipe.model.layers = network.layers().to_vec();
     if let Some(last) = recipe.model.layers.last_mut() {
@@ -179,12 +195,53 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     // The widths are resolved now; a budget beside them would size them again.
     recipe.model.parameters = None;
     recipe.model.parameters_per_sample = None;
+    recipe.model.segment_seconds = None;
+    recipe.model.segments = signal.seconds.map(|_| segments);
     recipe.training.batch_size = recipe.training.batch_size.min(signal.samples);
     Ok(Resolved {
         recipe,
         network,
         asked,
     })
+}
+
+/// How many parts of the first axis have weights of their own.
+fn segments(model: &ModelRecipe, signal: &SignalFacts) -> Result<usize, String> {
+    let Some(seconds) = signal.seconds else {
+        return match (model.segments, model.segment_seconds) {
+            (None | Some(1), None) => Ok(1),
+            _ => Err("model.segments and --segment are for sounds; leave them out".into()),
+        };
+    };
+    let longest = model.segment_seconds.unwrap_or(DEFAULT_SEGMENT);
+    if !(longest.is_finite() && longest > 0.0) {
+        return Err(format!(
+            "model.segment_seconds is {longest}; it must be a finite number above 0"
+        ));
+    }
+    let segments = match model.segments {
+        Some(segments) if model.segment_seconds.is_none() => segments,
+        _ => (seconds / longest).ceil() as usize,
+    };
+    match segments {
+        0 => Err("model.segments is 0; it must be at least 1".into()),
+        1..=MOST_SEGMENTS if segments <= signal.samples => Ok(segments),
+        _ => Err(format!(
+            "{segments} segments are too many; at most {} are supported here, so let --segment be longer",
+            MOST_SEGMENTS.min(signal.samples)
+        )),
+    }
+}
+
+/// The frequencies across one of `segments` parts of the first axis.
+fn within_segment(hints: &Hints, segments: usize) -> Hints {
+    let mut hints = hints.clone();
+    for frequencies in [&mut hints.nyquist, &mut hints.rms_frequency] {
+        if let Some(first) = frequencies.first_mut() {
+            *first /= segments as f32;
+        }
+    }
+    hints
 }
 
 /// Whether the samples of the signal have what the loss is made of.
@@ -203,11 +260,9 @@ fn check_loss(loss: Loss, signal: &SignalFacts) -> Result<(), String> {
 /// Merges `over`; when it names an end of the run, the ends known so far are dropped, for `--time 10m` does not mean "but at most
 /// the preset's steps".
 fn lay_over(table: &mut Table, over: Table) {
-    let names_an_end = over
-        .get("training")
-        .and_then(Value::as_table)
-        .is_some_and(|t| t.contains_key("steps") || t.contains_key("seconds"));
-    if names_an_end && let Some(Value::Table(training)) = table.get_mut("training") {
+    if names_an_end(&over)
+        && let Some(Value::Table(training)) = table.get_mut("training")
+    {
         training.remove("steps");
         training.remove("seconds");
     }
@@ -220,6 +275,11 @@ fn lay_over(table: &mut Table, over: Table) {
         model.remove("parameters");
     }
     merge(table, over);
+}
+
+fn names_an_end(table: &Table) -> bool {
+    let training = table.get("training").and_then(Value::as_table);
+    training.is_some_and(|t| t.contains_key("steps") || t.contains_key("seconds"))
 }
 
 fn read(path: &PathBuf) -> Result<Table, ConfigError> {

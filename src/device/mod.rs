@@ -18,7 +18,7 @@ use std::str::FromStr;
 
 use burn::tensor::Device;
 
-use crate::engine::{BurnEngine, Engine, TiledEngine};
+use crate::engine::{BurnEngine, Engine, Segmented, TiledEngine};
 use crate::kernels::instruction_set;
 
 /// A graphics adapter.
@@ -137,10 +137,11 @@ pub struct Chosen {
 impl Chosen {
     /// The engine that runs networks on this device.
     pub fn engine(&self) -> Box<dyn Engine> {
-        match &self.device {
+        let engine: Box<dyn Engine> = match &self.device {
             Some(device) => Box::new(BurnEngine::new(device.clone())),
             None => Box::new(TiledEngine::default()),
-        }
+        };
+        Box::new(Segmented::new(engine))
     }
 
     /// Measures, within half a second, how fast the device multiplies matrices at best, in 10⁹ floating-point operations a second; none

@@ -2,17 +2,19 @@
 //!
 //! Every engine offers the same two operations on host memory: the loss of a batch with the gradients of all parameters, and
 //! plain evaluation. [`TiledEngine`] runs the tile form of the layers on the cores of the CPU; [`BurnEngine`] runs the plain form on any burn
-//! device and differentiates in reverse mode. Which one is used is the business of `device` alone.
+//! device and differentiates in reverse mode; [`Segmented`] runs networks in segments on either. Which one is used is the business of `device` alone.
 
 mod burn;
 mod loss;
 mod oriented;
 mod profile;
+mod segmented;
 mod tiled;
 
 pub use burn::BurnEngine;
 pub use loss::Loss;
 pub use profile::Profile;
+pub use segmented::Segmented;
 pub use tiled::TiledEngine;
 
 use crate::model::{Network, Parameters};

@@ -80,12 +80,25 @@ pub struct Header {
     pub d_out: usize,
     /// The layers, fully resolved.
     pub layers: Vec<LayerConfig>,
+    /// Parts of the first axis with weights of their own.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub segments: usize,
     /// The layout of the signal: kind, size, channels, range. Read by the render room.
     pub signal: Value,
     /// The recipe of the fit, fully resolved.
     pub recipe: Value,
     /// The seed of the fit.
     pub seed: u64,
+}
+
+fn one() -> usize {
+    1
+}
+
+// Serde hands out a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(segments: &usize) -> bool {
+    *segments == 1
 }
 
 /// A network with its weights and all that rendering needs.
@@ -160,7 +173,8 @@ impl Model {
         .map_err(|source| ModelFileError::Network {
             path: path.to_owned(),
             source,
-        })?;
+        })?
+        .with_segments(header.segments.max(1));
         let (held, expected) = (
             tensors.values().map(|t| t.values.len()).sum::<usize>(),
             network.parameter_count(),

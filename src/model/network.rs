@@ -71,11 +71,15 @@ pub struct LayerSummary {
 }
 
 /// A checked list of layers, f: `[n, d_in]` → `[n, d_out]`.
+///
+/// With several segments the first axis is cut into as many equal parts, each of which has weights of its own and is stretched to
+/// [-1, 1]: as many small networks of the same layers in one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
     layers: Vec<LayerConfig>,
     d_in: usize,
     d_out: usize,
+    segments: usize,
 }
 
 impl Network {
@@ -119,7 +123,19 @@ impl Network {
             layers,
             d_in,
             d_out,
+            segments: 1,
         })
+    }
+
+    /// The same layers with weights of their own in each of `segments` (at least 1) parts of the first axis.
+    #[must_use]
+    pub fn with_segments(self, segments: usize) -> Self {
+        Self { segments, ..self }
+    }
+
+    /// The parts of the first axis that have weights of their own.
+    pub fn segments(&self) -> usize {
+        self.segments
     }
 
     /// The layers, from coordinates to values.
@@ -146,7 +162,7 @@ impl Network {
         })
     }
 
-    /// How many parameter tensors each layer has.
+    /// How many parameter tensors each layer has in a segment.
     pub fn tensors_per_layer(&self) -> Vec<usize> {
         self.layers_with_d_in()
             .map(|(config, d_in)| config.layer().parameters(d_in).len())
@@ -155,7 +171,8 @@ impl Network {
 
     /// How many real numbers are trained.
     pub fn parameter_count(&self) -> usize {
-        self.summary().iter().map(|layer| layer.parameters).sum()
+        let of_segment: usize = self.summary().iter().map(|layer| layer.parameters).sum();
+        self.segments * of_segment
     }
 
     /// Multiply-adds of the matrix products that the formulas of the layers need for one row, forward.
@@ -195,7 +212,7 @@ impl Network {
             .unwrap_or(0)
     }
 
-    /// What the layers are.
+    /// What the layers of a segment are.
     pub fn summary(&self) -> Vec<LayerSummary> {
         self.layers_with_d_in()
             .map(|(config, d_in)| {
@@ -218,20 +235,26 @@ impl Network {
     pub fn initialize(&self, seed: u64) -> Parameters {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut tensors = Vec::new();
-        for (layer, (config, d_in)) in self.layers_with_d_in().enumerate() {
-            let specs = config.layer().parameters(d_in);
-            let values = config.layer().initialize(d_in, &mut rng);
-            tensors.extend(
-                specs
-                    .into_iter()
-                    .zip(values)
-                    .map(|(spec, values)| Parameter {
-                        name: format!("layers.{layer}.{}", spec.name),
-                        layer,
-                        shape: spec.shape,
-                        values,
-                    }),
-            );
+        for segment in 0..self.segments {
+            let prefix = match self.segments {
+                1 => String::new(),
+                _ => format!("segments.{segment}."),
+            };
+            for (layer, (config, d_in)) in self.layers_with_d_in().enumerate() {
+                let specs = config.layer().parameters(d_in);
+                let values = config.layer().initialize(d_in, &mut rng);
+                tensors.extend(
+                    specs
+                        .into_iter()
+                        .zip(values)
+                        .map(|(spec, values)| Parameter {
+                            name: format!("{prefix}layers.{layer}.{}", spec.name),
+                            layer,
+                            shape: spec.shape,
+                            values,
+                        }),
+                );
+            }
         }
         Parameters { tensors }
     }

@@ -30,9 +30,9 @@ impl ParameterSpec {
 }
 
 /// One parameter tensor with its values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Parameter {
-    /// Unique name in the network, for instance `layers.1.weight`.
+    /// Unique name in the network, for instance `layers.1.weight`, or `segments.0.layers.1.weight` where there are several segments.
     pub name: String,
     /// Index of the layer that owns it.
     pub layer: usize,
@@ -56,7 +56,7 @@ impl Parameter {
 /// All parameter tensors of a network, in the order of its layers.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Parameters {
-    /// The tensors, layer by layer.
+    /// The tensors, segment by segment and layer by layer.
     pub tensors: Vec<Parameter>,
 }
 

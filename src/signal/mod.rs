@@ -184,6 +184,14 @@ impl Layout {
         }
     }
 
+    /// How long it lasts, in seconds; none without a time axis.
+    pub fn seconds(&self) -> Option<f64> {
+        match self {
+            Layout::Sound(layout) => Some(layout.seconds()),
+            Layout::Image(_) | Layout::Shape(_) => None,
+        }
+    }
+
     /// The bytes of the decoded samples.
     pub fn bytes(&self) -> u64 {
         match self {

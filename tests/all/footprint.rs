@@ -165,6 +165,7 @@ fn facts(signal: &dyn Signal) -> SignalFacts {
         d_in: 2,
         d_out: signal.layout().d_out(),
         samples: signal.samples(),
+        seconds: None,
         hints: Hints {
             nyquist: spectrum.nyquist,
             rms_frequency: spectrum.rms_frequency,

@@ -21,6 +21,7 @@ mod numbers;
 mod optimizers;
 mod picture_files;
 mod program;
+mod segments;
 mod shapes;
 mod signals;
 mod sounds;

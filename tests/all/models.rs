@@ -25,6 +25,7 @@ fn facts(d_out: usize) -> SignalFacts {
         d_in: 2,
         d_out,
         samples: 512 * 512,
+        seconds: None,
         hints: Hints {
             nyquist: vec![256.0, 256.0],
             rms_frequency: vec![20.0, 20.0],
@@ -53,6 +54,7 @@ fn model(name: &str, d_out: usize, parameters: i64) -> Model {
             d_in: network.d_in(),
             d_out: network.d_out(),
             layers: network.layers().to_vec(),
+            segments: 1,
             signal: json!({"kind": "image", "width": 512, "height": 512}),
             recipe: json!(recipe),
             seed: 5,
@@ -364,6 +366,7 @@ fn every_preset_learns_a_picture() {
         d_in: 2,
         d_out: layout.d_out(),
         samples: image.samples(),
+        seconds: None,
         hints: Hints {
             nyquist: spectrum.nyquist,
             rms_frequency: spectrum.rms_frequency,
@@ -436,6 +439,7 @@ fn every_preset_knows_how_to_learn_from_points() {
         d_in: 3,
         d_out: 1,
         samples: 100_000,
+        seconds: None,
         hints: Hints {
             nyquist: vec![100.0; 3],
             rms_frequency: vec![1.0; 3],

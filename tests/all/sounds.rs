@@ -144,7 +144,6 @@ fn faulty_files_are_refused_in_a_sentence() {
         .done();
 }
 
-/// The working folder with the project's sound in it.
 /// An AIFF file of two channels with 16 bits at 8,000 Hz (Apple 1989, "Audio Interchange File Format").
 fn aiff(values: &[i16]) -> Vec<u8> {
     let chunk = |name: &[u8], content: &[u8]| {
@@ -207,7 +206,8 @@ fn other_formats_are_decoded_or_refused_in_a_sentence() {
     }
 }
 
-fn place() -> Place {
+/// The working folder with the project's sound in it.
+pub fn place() -> Place {
     let place = Place::new();
     std::fs::copy(
         repository().join("assets/chime.wav"),

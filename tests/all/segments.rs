@@ -1,0 +1,219 @@
+//! Networks with weights of their own in each part of the first axis, and long sounds.
+
+use inr::config::{Request, Resolved, SignalFacts, resolve};
+use inr::engine::{Batch, BurnEngine, Engine, Loss, Segmented, TiledEngine};
+use inr::model::{Hints, LayerConfig, Network, Parameters};
+use serde_json::{Value, json};
+
+use super::numbers::uniform_f32;
+use super::sounds::place;
+
+const SEGMENTS: usize = 3;
+
+fn network() -> Network {
+    let layers: Vec<LayerConfig> = serde_json::from_value(json!([
+        { "kind": "sine", "width": 5, "omega_0": 3.0, "first": true },
+        { "kind": "linear", "omega_0": 3.0 },
+    ]))
+    .unwrap();
+    Network::new(layers, 2, 1, &Hints::default()).unwrap()
+}
+
+fn engines() -> [Box<dyn Engine>; 2] {
+    let plain = BurnEngine::new(burn::tensor::Device::flex());
+    let engines: [Box<dyn Engine>; 2] = [Box::new(TiledEngine::default()), Box::new(plain)];
+    engines.map(|engine| Box::new(Segmented::new(engine)) as Box<dyn Engine>)
+}
+
+/// Rows in every segment, and on the borders of the axis.
+fn batch() -> Batch {
+    let rows = 40;
+    let mut coordinates = uniform_f32(7, 2 * rows, -1.0, 1.0);
+    (coordinates[0], coordinates[2]) = (-1.0, 1.0);
+    Batch {
+        coordinates,
+        targets: uniform_f32(8, rows, -1.0, 1.0),
+        normals: Vec::new(),
+    }
+}
+
+#[test]
+fn every_segment_is_a_network_of_its_own() {
+    let network = network().with_segments(SEGMENTS);
+    let parameters = network.initialize(1);
+    assert_eq!(parameters.count(), network.parameter_count());
+    let (batch, one) = (batch(), network.clone().with_segments(1));
+    let tensors = parameters.tensors.len() / SEGMENTS;
+    assert_eq!(
+        parameters.tensors[tensors].name,
+        "segments.1.layers.0.weight"
+    );
+    for mut engine in engines() {
+        let mut values = vec![f32::NAN; 40];
+        engine
+            .evaluate(&network, &parameters, &batch.coordinates, &mut values)
+            .unwrap();
+        for (row, value) in batch.coordinates.chunks_exact(2).zip(&values) {
+            let segment = (((row[0] + 1.0) * 1.5) as usize).min(SEGMENTS - 1);
+            let own = Parameters {
+                tensors: parameters.tensors[segment * tensors..][..tensors].to_vec(),
+            };
+            // x S + S - 1 - 2 s, as the model file says.
+            let within = row[0] * 3.0 + 2.0 - 2.0 * segment as f32;
+            let mut alone = [f32::NAN];
+            engine
+                .evaluate(&one, &own, &[within, row[1]], &mut alone)
+                .unwrap();
+            assert!(
+                (value - alone[0]).abs() < 1e-5,
+                "{row:?}: {value} {alone:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn gradients_of_segments_are_those_of_the_mean_loss() {
+    let network = network().with_segments(SEGMENTS);
+    let mut parameters = network.initialize(1);
+    let mut batch = batch();
+    // No row lies in the last segment, whose gradient is zero.
+    for row in batch.coordinates.chunks_exact_mut(2) {
+        row[0] = (row[0] + 1.0) * 0.6 - 1.0;
+    }
+    for mut engine in engines() {
+        let mut gradients = parameters.zeros_like();
+        gradients.fill(f32::NAN);
+        let mut loss = |parameters: &Parameters, gradients: &mut Parameters| {
+            engine
+                .loss_and_gradients(&network, parameters, &batch, Loss::Mse, gradients)
+                .unwrap()
+                .loss
+        };
+        loss(&parameters, &mut gradients);
+        let step = 1e-2;
+        for tensor in 0..parameters.tensors.len() {
+            let found = gradients.tensors[tensor].values[0];
+            let value = parameters.tensors[tensor].values[0];
+            let mut at = |value: f32| {
+                parameters.tensors[tensor].values[0] = value;
+                loss(&parameters, &mut parameters.zeros_like())
+            };
+            let expected = (at(value + step) - at(value - step)) / (2.0 * f64::from(step));
+            parameters.tensors[tensor].values[0] = value;
+            assert!(
+                (f64::from(found) - expected).abs() < 2e-3 * (1.0 + expected.abs()),
+                "tensor {tensor}: {found} {expected}"
+            );
+        }
+        let last = gradients.tensors.last().unwrap();
+        assert!(last.values.iter().all(|&g| g == 0.0));
+    }
+}
+
+/// What is resolved for a sound of `seconds` at 8,000 Hz.
+fn resolved(seconds: f64, settings: &[(&str, f64)]) -> Result<Resolved, String> {
+    let samples = (8000.0 * seconds) as usize;
+    let facts = SignalFacts {
+        kind: "sound",
+        has_targets: true,
+        has_normals: false,
+        d_in: 1,
+        d_out: 1,
+        samples,
+        seconds: Some(seconds),
+        hints: Hints {
+            nyquist: vec![samples as f32 / 2.0],
+            rms_frequency: vec![1000.0],
+        },
+    };
+    let mut request = Request {
+        model: Some("siren".into()),
+        ..Request::default()
+    };
+    for (path, value) in settings {
+        match value.fract() == 0.0 && !path.ends_with("seconds") {
+            true => request.set(path, *value as i64),
+            false => request.set(path, *value),
+        }
+    }
+    resolve(&request, &facts).map_err(|e| e.to_string())
+}
+
+#[test]
+fn long_sounds_get_segments_and_steps_for_them() {
+    let short = resolved(15.0, &[]).unwrap();
+    assert_eq!(short.network.segments(), 1);
+    let long = resolved(40.0, &[]).unwrap();
+    assert_eq!(long.network.segments(), 3);
+    assert_eq!(long.recipe.model.segments, Some(3));
+    let steps = |resolved: &Resolved| resolved.recipe.training.steps.unwrap();
+    assert_eq!(steps(&long), 3 * steps(&short));
+    let parameters = |resolved: &Resolved| resolved.network.parameter_count();
+    // Three times the budget of the preset, or 40 s of samples: 3 * 106,666.
+    let expected = 3 * 106_666;
+    assert!(parameters(&long) <= expected && parameters(&long) > expected * 95 / 100);
+    // What is asked for is asked for all segments together.
+    let asked = [("model.parameters", 30_000.0), ("training.steps", 70.0)];
+    let asked = resolved(40.0, &asked).unwrap();
+    assert_eq!(steps(&asked), 70);
+    assert!(parameters(&asked).abs_diff(30_000) < 1_500);
+    let finer = resolved(40.0, &[("model.segment_seconds", 4.0)]).unwrap();
+    assert_eq!(finer.network.segments(), 10);
+    for (setting, words) in [
+        (("model.segments", 0.0), "must be at least 1"),
+        (("model.segment_seconds", 1e-4), "segments are too many"),
+        (("model.segment_seconds", -1.0), "above 0"),
+    ] {
+        let error = resolved(40.0, &[setting]).unwrap_err();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_sound_in_segments_goes_through_every_command() {
+    let place = place();
+    let line = "fit chime.wav --model siren --params 6k --batch 512 --device cpu --segment 1s";
+    let ended = place.run(&format!("{line} --steps 30")).done();
+    let folder = ended.stdout.trim_end().to_string();
+    assert!(
+        ended.stderr.contains("3 segments of 0.8 s"),
+        "{}",
+        ended.stderr
+    );
+    let report = |folder: &str| -> Value {
+        serde_json::from_slice(&place.bytes(&format!("{folder}/report.json"))).unwrap()
+    };
+    let first = report(&folder);
+    let info = place.run(&format!("info {folder}")).done().stdout;
+    assert!(info.contains("in 3 segments"), "{info}");
+    let eval = place
+        .run(&format!("eval {folder} chime.wav --json --device cpu"))
+        .done();
+    let eval: Value = serde_json::from_str(&eval.stdout).unwrap();
+    assert!(
+        eval.to_string()
+            .contains(&first["metrics"]["snr_db"].to_string())
+    );
+    place
+        .run(&format!("upsample {folder} --rate 32000 --device cpu"))
+        .done();
+    // The recipe repeats the run, and a run can go on.
+    place
+        .run(&format!(
+            "fit chime.wav --config {folder}/recipe.toml --device cpu --out again"
+        ))
+        .done();
+    assert_eq!(report("again")["metrics"], first["metrics"]);
+    place
+        .run(&format!(
+            "fit chime.wav --resume --steps 40 --device cpu --out {folder}"
+        ))
+        .done();
+    let longer = report(&folder);
+    assert_eq!(longer["training"]["steps"], 40);
+    assert_eq!(longer["model"], first["model"]);
+    let ended = place.run("fit icon.png --model siren --segment 1s --steps 3 --device cpu");
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("are for sounds"), "{}", ended.stderr);
+}
