@@ -60,7 +60,7 @@ pub enum DistanceTarget {
     Sdf,
     /// d / 0.1, cut to [-1, 1]: only what is near the surface counts.
     TruncatedSdf,
-    /// −1 inside and 1 outside.
+    /// −1 inside and 1 outside; linear within 0.01 of the surface, so that samples beside it say where it lies.
     Occupancy,
     /// |d| / 0.1, cut to 1, for surfaces without an inside.
     Unsigned,
@@ -71,6 +71,8 @@ pub enum DistanceTarget {
 impl DistanceTarget {
     /// The distance at which targets are cut, in coordinates.
     const TRUNCATION: f32 = 0.1;
+    /// Half the way from inside to outside of an occupancy, in coordinates: about a cell of a lattice of 256 points.
+    const RAMP: f32 = 0.01;
     /// The unsigned distance that is taken for the surface, in coordinates.
     const SHELL: f32 = 0.008;
 
@@ -79,13 +81,7 @@ impl DistanceTarget {
         match self {
             Self::Sdf | Self::Points => distance,
             Self::TruncatedSdf => (distance / Self::TRUNCATION).clamp(-1.0, 1.0),
-            Self::Occupancy => {
-                if distance < 0.0 {
-                    -1.0
-                } else {
-                    1.0
-                }
-            }
+            Self::Occupancy => (distance / Self::RAMP).clamp(-1.0, 1.0),
             Self::Unsigned => (distance.abs() / Self::TRUNCATION).min(1.0),
         }
     }

@@ -12,9 +12,9 @@ pub(super) const COUNT: usize = 1 << 21;
 const AT_ONCE: usize = 256;
 
 /// The standard deviations of samples near the surface, in coordinates.
-const NEAR: [f64; 2] = [0.005, 0.05];
+const NEAR: [f64; 2] = [0.003, 0.03];
 /// Of 16 samples, how many are near the surface at the first and the second scale, and on it; the others lie anywhere in the box.
-const SHARES: [u64; 3] = [6, 6, 1];
+const SHARES: [u64; 3] = [7, 4, 1];
 
 /// Places with distances and normals.
 pub(super) struct Pool {
