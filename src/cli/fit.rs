@@ -26,6 +26,7 @@ Examples:
   inr fit assets/harbour.png --config configs/wire.toml --set training.batch_size=4096 --steps 100
   inr fit assets/harbour.png --for upsampling --out out/harbour-between
   inr fit assets/chime.wav
+  inr fit assets/knot.ply
 
 The folder out/<name>-<model> gets model.safetensors, report.json, metrics.jsonl, recipe.toml and
 checkpoint.safetensors; for a picture reconstruction.png and error.png (white is an error of 1/8 of

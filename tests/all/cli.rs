@@ -284,8 +284,10 @@ fn every_example_of_the_help_runs() {
         }
     }
     const SHORT: &str = "--device cpu --set model.parameters=1000 --set training.steps=3 --set training.batch_size=256";
+    // Enough for a surface, which later examples draw.
+    const SHAPE: &str = "--device cpu --set model.parameters=5000 --set training.steps=150 --set training.batch_size=2048";
     let commands = commands(&place);
-    assert_eq!(commands.len(), 9, "{commands:?}");
+    assert_eq!(commands.len(), 10, "{commands:?}");
     let mut count = 0;
     for command in commands {
         let help = place.run(&format!("{command} --help")).done().stdout;
@@ -301,8 +303,9 @@ fn every_example_of_the_help_runs() {
                 "{example}"
             );
             let short = match command.as_str() {
+                "fit" if example.contains("knot") => SHAPE,
                 "fit" | "compare" | "bench" => SHORT,
-                "upsample" | "eval" => "--device cpu",
+                "upsample" | "render" | "eval" => "--device cpu",
                 _ => "",
             };
             let ended = place.shell(&format!("{example} {short}"));
