@@ -172,7 +172,8 @@ impl Network {
     /// How many real numbers are trained.
     pub fn parameter_count(&self) -> usize {
         let of_segment: usize = self.summary().iter().map(|layer| layer.parameters).sum();
-        self.segments * of_segment
+        // A damaged file may claim any number.
+        self.segments.saturating_mul(of_segment)
     }
 
     /// Multiply-adds of the matrix products that the formulas of the layers need for one row, forward.

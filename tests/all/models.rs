@@ -458,3 +458,13 @@ fn every_preset_knows_how_to_learn_from_points() {
         );
     }
 }
+
+#[test]
+fn a_file_that_claims_more_segments_than_it_holds_is_damaged() {
+    for segments in [2, 1 << 60, usize::MAX] {
+        let mut model = model("siren", 3, 2000);
+        model.header.segments = segments;
+        let error = Model::from_bytes(&model.to_bytes(), Path::new("m.safetensors")).unwrap_err();
+        assert!(matches!(error, ModelFileError::Damaged { .. }), "{error}");
+    }
+}
