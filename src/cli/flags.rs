@@ -1,5 +1,7 @@
 //! Flags that several commands share.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::CliError;
@@ -54,6 +56,22 @@ pub(super) struct StepFlags {
         help_heading = "Device and output"
     )]
     pub device: DeviceChoice,
+    #[command(flatten)]
+    pub talk: TalkFlags,
+}
+
+/// Where one file goes, what computes it, and how much is said.
+#[derive(Debug, Clone, Args)]
+pub(super) struct FileFlags {
+    /// Where the result goes; the ending chooses the format
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where to compute: auto, cpu, gpu, or gpu:N with N from inr devices
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     pub talk: TalkFlags,
 }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::flags::TalkFlags;
+use super::flags::FileFlags;
 use super::folder::{check_file, write_file};
 use super::load::{load_model, model_path};
 use super::talk::Talk;
 use super::{CliError, Outcome, print};
-use crate::device::{self, DeviceChoice};
+use crate::device;
 use crate::render::{self, Colouring, Drawing, Field, Scene, Slice};
 use crate::report::to_json;
 
@@ -38,24 +38,15 @@ pub(super) struct Render {
     /// Pixels along the longer side
     #[arg(long, value_name = "PIXELS", default_value_t = 640, value_parser = clap::value_parser!(u32).range(16..=8192))]
     size: u32,
-    /// Where the picture goes; a name that ends in .png
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Where to compute: auto, cpu, gpu, or gpu:N with N from inr devices
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    device: DeviceChoice,
-    /// Replace the file if it exists
-    #[arg(long)]
-    force: bool,
     #[command(flatten)]
-    talk: TalkFlags,
+    file: FileFlags,
 }
 
 impl Render {
     pub fn run(self) -> Result<Outcome, CliError> {
-        let talk = Talk::new(self.talk);
+        let talk = Talk::new(self.file.talk);
         let (model, layout) = load_model(&self.model)?;
-        let path = self.output.clone().unwrap_or_else(|| {
+        let path = self.file.output.clone().unwrap_or_else(|| {
             let folder = model_path(&self.model);
             folder.parent().unwrap_or(Path::new("")).join(self.name())
         });
@@ -66,8 +57,8 @@ impl Render {
                 path.display()
             )));
         }
-        check_file(&path, self.force)?;
-        let device = device::choose(self.device)?;
+        check_file(&path, self.file.force)?;
+        let device = device::choose(self.file.device)?;
         talk.say(&format!("drawing on {} ({})", device.name, device.reason));
         let field = Field {
             network: &model.network,
@@ -79,9 +70,9 @@ impl Render {
             size: self.size,
         };
         let picture = render::draw(field, &drawing, device.engine().as_mut())?;
-        write_file(&path, &picture, self.force)?;
+        write_file(&path, &picture, self.file.force)?;
         let path = path.display().to_string();
-        if self.talk.json {
+        if self.file.talk.json {
             print(&to_json(&serde_json::json!({ "file": path })))?;
         } else {
             print(&format!("{path}\n"))?;

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::flags::TalkFlags;
+use super::flags::FileFlags;
 use super::folder::{check_file, write_file};
 use super::load::{load_model, model_path};
 use super::talk::{Talk, format_bytes};
 use super::{CliError, Outcome, print};
-use crate::device::{self, DeviceChoice};
+use crate::device;
 use crate::render::{self, Field, RenderRequest};
 use crate::report::to_json;
 
@@ -46,25 +46,16 @@ pub(super) struct Upsample {
     /// Only this part: left,top,width,height in pixels of the original
     #[arg(long, value_name = "X,Y,W,H", value_parser = parse_crop, allow_hyphen_values = true)]
     crop: Option<[f64; 4]>,
-    /// Where the result goes; the ending chooses the format
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
     /// Bits a channel: 8 or 16; else those of the original
     #[arg(long, value_name = "BITS", value_parser = parse_bit_depth)]
     bit_depth: Option<u8>,
-    /// Where to compute: auto, cpu, gpu, or gpu:N with N from inr devices
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    device: DeviceChoice,
-    /// Replace the file if it exists
-    #[arg(long)]
-    force: bool,
     #[command(flatten)]
-    talk: TalkFlags,
+    file: FileFlags,
 }
 
 impl Upsample {
     pub fn run(self) -> Result<Outcome, CliError> {
-        let talk = Talk::new(self.talk);
+        let talk = Talk::new(self.file.talk);
         let (model, layout) = load_model(&self.model)?;
         let request = RenderRequest {
             scale: self.scale,
@@ -75,7 +66,7 @@ impl Upsample {
             resolution: self.resolution,
         };
         let target = request.resolve(&layout)?;
-        let path = self.output.clone().unwrap_or_else(|| {
+        let path = self.file.output.clone().unwrap_or_else(|| {
             let folder = model_path(&self.model);
             let part = self
                 .crop
@@ -88,7 +79,7 @@ impl Upsample {
             folder.parent().unwrap_or(Path::new("")).join(name)
         });
         target.check_format(&path)?;
-        check_file(&path, self.force)?;
+        check_file(&path, self.file.force)?;
         let bytes = target.layout.bytes();
         if bytes > LARGE {
             talk.say(&format!(
@@ -97,7 +88,7 @@ impl Upsample {
                 format_bytes(2 * bytes)
             ));
         }
-        let device = device::choose(self.device)?;
+        let device = device::choose(self.file.device)?;
         talk.say(&format!(
             "{} on {} ({})",
             target.layout.describe(),
@@ -114,8 +105,8 @@ impl Upsample {
             talk.working("rendering", fraction);
         })?;
         talk.clear();
-        write_file(&path, &rendering.encode(&path)?, self.force)?;
-        if self.talk.json {
+        write_file(&path, &rendering.encode(&path)?, self.file.force)?;
+        if self.file.talk.json {
             print(&to_json(
                 &serde_json::json!({ "file": path.display().to_string(), "layout": rendering.layout() }),
             ))?;

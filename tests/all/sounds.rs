@@ -190,6 +190,10 @@ fn other_formats_are_decoded_or_refused_in_a_sentence() {
             "{error}"
         );
     }
+    // The mark of UTF-16 begins like a frame of sound.
+    std::fs::write(place.path("text.txt"), b"\xff\xfet\0e\0x\0t\0").unwrap();
+    let error = inr::signal::load(&place.path("text.txt")).err().unwrap();
+    assert!(error.to_string().contains("neither a picture"), "{error}");
     if cfg!(feature = "audio-formats") {
         let sound = sound(&place.path("whole.aiff"));
         let layout = &sound.layout;
@@ -203,6 +207,10 @@ fn other_formats_are_decoded_or_refused_in_a_sentence() {
         }
         let error = inr::signal::load(&place.path("cut.aiff")).err().unwrap();
         assert!(error.to_string().contains("cut off"), "{error}");
+        let mut still = whole.clone();
+        still[28..38].fill(0);
+        std::fs::write(place.path("still.aiff"), still).unwrap();
+        assert!(inr::signal::load(&place.path("still.aiff")).is_err());
     }
 }
 

@@ -7,8 +7,9 @@ use super::super::request::{Points, RenderRequest, Target};
 use super::super::resample::Filter;
 use super::super::{Companion, Field, Metrics, RenderError};
 use super::{
-    Blocks, Camera, Colouring, Drawing, Lattice, MeshEncodeError, MeshFormat, Scene, Search, Up,
-    View, encode_gif, encode_png, extract, gradients, mesh_file, orbit, preview, slice_picture,
+    Blocks, Camera, Colouring, Drawing, Evaluate, Lattice, MeshEncodeError, MeshFormat, Scene,
+    Search, Up, View, encode_gif, encode_png, extract, gradients, mesh_file, orbit, preview,
+    slice_picture,
 };
 use crate::engine::Engine;
 use crate::metrics::{SurfaceSamples, eikonal_share, iou, psnr_db, sdf_mae, surface_distance};
@@ -87,6 +88,16 @@ impl ShapeLayout {
         }
     }
 
+    /// The blocks of a lattice of so many points a side that the surface lies in.
+    fn blocks(
+        &self,
+        function: &mut Evaluate<RenderError>,
+        resolution: u32,
+    ) -> Result<Blocks, RenderError> {
+        let lattice = Lattice::cube(resolution).map_err(|e| RenderError::Request(e.to_string()))?;
+        Blocks::find(function, &lattice, self.search())
+    }
+
     /// The surface at a resolution, and the blocks that it lies in.
     fn surface(
         &self,
@@ -94,9 +105,8 @@ impl ShapeLayout {
         resolution: u32,
         engine: &mut dyn Engine,
     ) -> Result<(Mesh, Blocks), RenderError> {
-        let lattice = Lattice::cube(resolution).map_err(|e| RenderError::Request(e.to_string()))?;
         let mut function = function(field, self, engine);
-        let blocks = Blocks::find(&mut function, &lattice, self.search())?;
+        let blocks = self.blocks(&mut function, resolution)?;
         let mut mesh = extract(&mut function, &blocks)?;
         for vertex in &mut mesh.vertices {
             *vertex = self.frame.place(*vertex);
@@ -293,9 +303,7 @@ impl Renderable for ShapeLayout {
                 azimuth,
                 elevation,
             } => {
-                let lattice =
-                    Lattice::cube(RESOLUTION).map_err(|e| RenderError::Request(e.to_string()))?;
-                let blocks = Blocks::find(&mut function, &lattice, self.search())?;
+                let blocks = self.blocks(&mut function, RESOLUTION)?;
                 let outline = blocks.outline();
                 if outline.is_empty() {
                     return Err(RenderError::Request(

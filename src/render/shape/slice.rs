@@ -26,7 +26,7 @@ impl Display for Slice {
 
 /// A text that names no plane.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no plane; give an axis and a place, such as z=0 or x=-0.25")]
+#[error("{0:?} is no plane; give an axis and a place from -1 to 1, such as z=0 or x=-0.25")]
 pub struct SliceError(String);
 
 impl FromStr for Slice {
@@ -38,7 +38,7 @@ impl FromStr for Slice {
                 .iter()
                 .position(|name| axis.trim().eq_ignore_ascii_case(name))?;
             let position: f32 = position.trim().parse().ok()?;
-            position.is_finite().then_some(Self { axis, position })
+            (position.abs() <= 1.0).then_some(Self { axis, position })
         });
         parsed.ok_or_else(|| SliceError(text.to_owned()))
     }
@@ -168,7 +168,7 @@ mod tests {
                 position: -0.25
             })
         );
-        for text in ["", "z", "w=0", "z=", "z=one", "z=nan", "z=0=0"] {
+        for text in ["", "z", "w=0", "z=", "z=one", "z=nan", "z=0=0", "z=1.5"] {
             assert!(
                 plane(text).unwrap_err().to_string().contains("z=0 or"),
                 "{text}"

@@ -14,7 +14,7 @@ use super::{SampleFormat, Sound, SoundLayout};
 const FORMAT: &str = "WAV";
 
 /// Most channels.
-pub(super) const MOST_CHANNELS: u16 = 8;
+const MOST_CHANNELS: usize = 8;
 
 /// Most values of a file, 4 GiB as they are kept.
 pub(super) const MOST_VALUES: u64 = 1 << 30;
@@ -79,6 +79,17 @@ pub(super) fn finite(
     }
 }
 
+/// Checks what no format may exceed; the error says what is wrong.
+pub(super) fn supported(channels: usize, sample_rate: u32) -> Result<(), String> {
+    match (channels, sample_rate) {
+        (_, 0) => Err("a sample rate of 0".into()),
+        (1..=MOST_CHANNELS, _) => Ok(()),
+        _ => Err(format!(
+            "{channels} channels, and at most {MOST_CHANNELS} are read"
+        )),
+    }
+}
+
 fn layout<R: Read>(path: &Path, reader: &WavReader<R>) -> Result<SoundLayout, SignalError> {
     let WavSpec {
         channels,
@@ -99,14 +110,7 @@ fn layout<R: Read>(path: &Path, reader: &WavReader<R>) -> Result<SoundLayout, Si
         (WavFormat::Float, 32) => SampleFormat::Float,
         (_, bits) => return Err(unsupported(format!("samples of {bits} bits"))),
     };
-    if !(1..=MOST_CHANNELS).contains(&channels) {
-        return Err(unsupported(format!(
-            "{channels} channels, and at most {MOST_CHANNELS} are read"
-        )));
-    }
-    if sample_rate == 0 {
-        return Err(unsupported("a sample rate of 0".into()));
-    }
+    supported(channels.into(), sample_rate).map_err(unsupported)?;
     let frames = reader.duration();
     if frames == 0 {
         return Err(SignalError::NoSamples { path: path.into() });

@@ -6,18 +6,18 @@ use super::super::source::Source;
 pub(super) fn format(source: &Source) -> Option<&'static str> {
     let head = source.head.as_slice();
     let at = |place: usize, mark: &[u8]| head.get(place..place + mark.len()) == Some(mark);
-    // A frame of MPEG audio begins with eleven ones, and its layer (ISO 11172-3, 2.4.1.3); layer 0 is AAC's (ISO 13818-7).
-    let (synchronised, layer) = match head {
-        [0xff, second, ..] => (second & 0xe0 == 0xe0, second >> 1 & 3),
-        _ => (false, 0),
+    // A frame of MPEG audio begins with eleven ones; the bits of layer III are 01 (ISO 11172-3, 2.4.2.3), of AAC 00 (ISO 13818-7).
+    let layer = match head {
+        [0xff, second, ..] if second & 0xe0 == 0xe0 => Some(second >> 1 & 3),
+        _ => None,
     };
     let formats = [
         (at(0, b"fLaC"), "FLAC"),
         (at(0, b"OggS"), "Ogg"),
         (at(0, b"caff"), "CAF"),
         (at(0, b"FORM") && (at(8, b"AIFF") || at(8, b"AIFC")), "AIFF"),
-        (at(0, b"ID3") || synchronised && layer != 0, "MP3"),
-        (synchronised && layer == 0 && head[1] & 0xf0 == 0xf0, "AAC"),
+        (at(0, b"ID3") || layer == Some(1), "MP3"),
+        (layer == Some(0) && head[1] & 0xf0 == 0xf0, "AAC"),
         (at(4, b"ftypM4A") || at(4, b"ftypM4B"), "MP4"),
     ];
     formats
@@ -38,10 +38,10 @@ pub(super) fn decode(
 }
 
 #[cfg(feature = "audio-formats")]
-pub(super) use symphonia::decode;
+pub(super) use decoder::decode;
 
 #[cfg(feature = "audio-formats")]
-mod symphonia {
+mod decoder {
     use std::io::{self, Read, Seek, SeekFrom};
     use std::path::Path;
 
@@ -56,7 +56,7 @@ mod symphonia {
 
     use super::super::super::source::{Reader, Source, catch_panic};
     use super::super::super::{Footprint, SignalError};
-    use super::super::decode::{MOST_CHANNELS, MOST_VALUES};
+    use super::super::decode::{MOST_VALUES, finite, supported};
     use super::super::{SampleFormat, Sound, SoundLayout};
 
     /// A file whose length is known.
@@ -186,11 +186,7 @@ mod symphonia {
         let Some((sample_rate, channels)) = spec.filter(|_| !samples.is_empty()) else {
             return Err(SignalError::NoSamples { path: path.into() });
         };
-        if channels > usize::from(MOST_CHANNELS) {
-            return Err(unsupported(format!(
-                "{channels} channels, and at most {MOST_CHANNELS} are read"
-            )));
-        }
+        supported(channels, sample_rate).map_err(unsupported)?;
         let frames = samples.len() / channels;
         if promised.is_some_and(|promised| (frames as u64) < promised) {
             return Err(truncated());
@@ -210,7 +206,7 @@ mod symphonia {
             peak: 1.0,
             footprint: Footprint::Point,
         };
-        super::super::decode::finite(path, &layout, &samples)?;
+        finite(path, &layout, &samples)?;
         Ok(Sound::new(layout, samples))
     }
 }
