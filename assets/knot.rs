@@ -1,4 +1,4 @@
-//! A tube along a trefoil knot, which winds three times around a torus and twice through its hole.
+//! A tube along a trefoil knot, which goes twice around the axis of a torus and three times through its hole.
 //!
 //! Places on circles are powers of one rotation, whose cosine is a Taylor series: every machine writes the same bytes.
 

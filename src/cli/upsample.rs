@@ -24,6 +24,7 @@ Examples:
   inr upsample out/harbour-hash-kan --size 1920x1080 -o wide.png
   inr upsample out/harbour-hash-kan --crop 100,80,64,64 --scale 16 --bit-depth 16 -o detail.png
   inr upsample out/chime-hash-kan --rate 48000
+  inr upsample out/knot-hash-kan --resolution 384 -o knot.glb
 
 The file goes into the run's folder unless -o is given; its path is printed. A smaller size is
 averaged over each pixel, and a lower rate is low-passed, so that nothing aliases.")]
