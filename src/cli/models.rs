@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{CliError, Outcome, print};
-use crate::config::{DEFAULT_PRESET, PRESETS};
+use crate::config::{DEFAULT_PRESET, Family, PRESETS};
 use crate::model::LAYER_KINDS;
 use crate::report::to_json;
 
@@ -36,18 +36,23 @@ impl Models {
             ))?;
             return Ok(Outcome::Done);
         }
-        let mut text = String::from("Models, for --model:\n\n");
-        for preset in PRESETS {
-            let about = preset.about();
-            let default = if preset.name == DEFAULT_PRESET {
-                " (default)"
-            } else {
-                ""
-            };
-            text += &format!(
-                "{}{default}: {}. {}. {}.\n",
-                preset.name, about.summary, about.when, about.paper
-            );
+        let mut text = String::from("Models, for --model, in families.\n");
+        for family in Family::ALL {
+            text += &format!("\n{}, {}:\n\n", family.name(), family.summary());
+            let of_family = PRESETS
+                .iter()
+                .map(|preset| (preset.name, preset.about()))
+                .filter(|(_, about)| about.family == family);
+            for (name, about) in of_family {
+                let default = match name == DEFAULT_PRESET {
+                    true => " (default)",
+                    false => "",
+                };
+                text += &format!(
+                    "{name}{default}: {}. {}. {}.\n",
+                    about.summary, about.when, about.paper
+                );
+            }
         }
         text += "\nLayer kinds, for the [[model.layers]] of a config file:\n\n";
         for kind in LAYER_KINDS {

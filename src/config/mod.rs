@@ -10,7 +10,7 @@ mod recipe;
 mod resolve;
 mod table;
 
-pub use preset::{About, DEFAULT_PRESET, PRESETS, Preset};
+pub use preset::{About, DEFAULT_PRESET, Family, PRESETS, Preset};
 pub use purpose::DEFAULT_PURPOSE;
 pub use quantity::{parse_count, parse_seconds};
 pub use recipe::{ModelRecipe, Recipe, TrainingRecipe};

@@ -8,10 +8,47 @@ use super::table::nearest;
 /// The preset of `inr fit` without `--model`.
 pub const DEFAULT_PRESET: &str = "hash-kan";
 
+/// The families of networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// Learnable functions of one number on the edges, or on the nodes, of the network.
+    Kan,
+    /// Matrices between fixed activations, with or without an encoding of the coordinates.
+    Classical,
+    /// Features trained where they lie, on grids, and interpolated; a small network may read them.
+    Local,
+}
+
+impl Family {
+    /// Every family, in the order of listings.
+    pub const ALL: [Self; 3] = [Self::Kan, Self::Classical, Self::Local];
+
+    /// Its name in `[about]`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kan => "kan",
+            Self::Classical => "classical",
+            Self::Local => "local",
+        }
+    }
+
+    /// What its networks have in common.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Kan => "learnable functions of one number on the edges of the network",
+            Self::Classical => "matrices between fixed activations",
+            Self::Local => "features trained where they lie, on grids, and interpolated",
+        }
+    }
+}
+
 /// What `inr models` says of a preset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
+    /// Which kind of network it is.
+    pub family: Family,
     /// What it is.
     pub summary: String,
     /// When to use it.
@@ -83,6 +120,6 @@ impl Preset {
             .expect("a built-in preset has [about]");
         about
             .try_into()
-            .expect("[about] has summary, when and paper")
+            .expect("[about] has family, summary, when and paper")
     }
 }

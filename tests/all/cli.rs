@@ -228,6 +228,15 @@ fn models_and_layer_kinds_are_listed_in_a_line_each() {
             let part = model["about"][part].as_str().unwrap();
             assert!(!part.is_empty() && text.contains(part), "{part}");
         }
+        // Under the heading of its family, which is the last one before it.
+        let family = model["about"]["family"].as_str().unwrap();
+        let start = format!("\n{}", model["name"].as_str().unwrap());
+        let (before, _) = text.split_once(&start).unwrap();
+        let heading = |family: &str| before.rfind(&format!("\n{family}, "));
+        let last = ["kan", "classical", "local"]
+            .into_iter()
+            .max_by_key(|f| heading(f));
+        assert_eq!(last, Some(family));
     }
 }
 
