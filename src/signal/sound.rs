@@ -3,6 +3,8 @@
 //! Values are kept as fractions of full scale in f32: whole numbers of up to 24 bits survive unchanged, of 32 bits the upper 24 do.
 
 mod decode;
+#[cfg(feature = "audio-formats")]
+mod edit_list;
 mod encoded;
 
 use rayon::prelude::*;

@@ -179,6 +179,7 @@ fn other_formats_are_decoded_or_refused_in_a_sentence() {
         ("b.mp3", &[0xff, 0xfb, 0x90, 0x64]),
         ("a.aac", &[0xff, 0xf1, 0x50, 0x80]),
         ("a.m4a", b"\0\0\0\x1cftypM4A "),
+        ("a.mp4", b"\0\0\0\x1cftypisom"),
     ] {
         std::fs::write(place.path(name), head).unwrap();
         let error = inr::signal::load(&place.path(name)).err().unwrap();

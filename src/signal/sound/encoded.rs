@@ -2,6 +2,9 @@
 
 use super::super::source::Source;
 
+/// Sorts of MP4 files that may hold sound; others are pictures.
+const BRANDS: [&[u8]; 6] = [b"M4A", b"M4B", b"mp4", b"iso", b"qt  ", b"3gp"];
+
 /// The format by the first bytes; none for what is no such sound.
 pub(super) fn format(source: &Source) -> Option<&'static str> {
     let head = source.head.as_slice();
@@ -18,7 +21,10 @@ pub(super) fn format(source: &Source) -> Option<&'static str> {
         (at(0, b"FORM") && (at(8, b"AIFF") || at(8, b"AIFC")), "AIFF"),
         (at(0, b"ID3") || layer == Some(1), "MP3"),
         (layer == Some(0) && head[1] & 0xf0 == 0xf0, "AAC"),
-        (at(4, b"ftypM4A") || at(4, b"ftypM4B"), "MP4"),
+        (
+            BRANDS.iter().any(|brand| at(4, b"ftyp") && at(8, brand)),
+            "MP4",
+        ),
     ];
     formats
         .iter()
@@ -43,6 +49,7 @@ pub(super) use decoder::decode;
 #[cfg(feature = "audio-formats")]
 mod decoder {
     use std::io::{self, Read, Seek, SeekFrom};
+    use std::ops::Range;
     use std::path::Path;
 
     use symphonia::core::audio::GenericAudioBufferRef;
@@ -57,7 +64,7 @@ mod decoder {
     use super::super::super::source::{Reader, Source, catch_panic};
     use super::super::super::{Footprint, SignalError};
     use super::super::decode::{MOST_VALUES, finite, supported};
-    use super::super::{SampleFormat, Sound, SoundLayout};
+    use super::super::{SampleFormat, Sound, SoundLayout, edit_list};
 
     /// A file whose length is known.
     struct Stream {
@@ -110,7 +117,7 @@ mod decoder {
         })
     }
 
-    fn read(path: &Path, reader: Reader, format: &'static str) -> Result<Sound, SignalError> {
+    fn read(path: &Path, mut reader: Reader, format: &'static str) -> Result<Sound, SignalError> {
         let unreadable = |source| SignalError::Unreadable {
             path: path.into(),
             source,
@@ -135,6 +142,10 @@ mod decoder {
                 reason: error.to_string(),
             },
         };
+        let movie = match format {
+            "MP4" => edit_list::read_movie(&mut reader).map_err(unreadable)?,
+            _ => None,
+        };
         let stream = Box::new(Stream::new(reader).map_err(unreadable)?);
         let mut hint = Hint::new();
         if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
@@ -156,6 +167,7 @@ mod decoder {
             .map_err(fault)?;
 
         let mut samples: Vec<f32> = Vec::new();
+        let mut delivered = 0;
         let mut packet_samples = Vec::new();
         let mut spec: Option<(u32, usize)> = None;
         let mut is_float = false;
@@ -163,7 +175,10 @@ mod decoder {
             if packet.track_id != id {
                 continue;
             }
+            let length = packet.block_dur().get();
             let packet = decoder.decode(&packet).map_err(fault)?;
+            // The last packet of a whole file may hold fewer frames than its container says.
+            delivered += length.max(packet.frames() as u64);
             let found = (packet.spec().rate(), packet.spec().channels().count());
             if *spec.get_or_insert(found) != found {
                 return Err(unsupported("its rate or its channels change".into()));
@@ -187,9 +202,18 @@ mod decoder {
             return Err(SignalError::NoSamples { path: path.into() });
         };
         supported(channels, sample_rate).map_err(unsupported)?;
-        let frames = samples.len() / channels;
-        if promised.is_some_and(|promised| (frames as u64) < promised) {
+        if promised.is_some_and(|promised| delivered < promised) {
             return Err(truncated());
+        }
+        let heard = movie.and_then(|movie| edit_list::heard(&movie, sample_rate));
+        if let Some(Range { start, end }) = heard {
+            let place = |frame: u64| frame.saturating_mul(channels as u64) as usize;
+            samples.truncate(place(end));
+            samples.drain(..place(start).min(samples.len()));
+        }
+        let frames = samples.len() / channels;
+        if frames == 0 {
+            return Err(SignalError::NoSamples { path: path.into() });
         }
         let layout = SoundLayout {
             sample_rate,
