@@ -1,11 +1,12 @@
 //! `inr compare`.
 
 mod holdout;
+mod inputs;
 mod plan;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::flags::RunFlags;
 use super::folder;
@@ -27,38 +28,94 @@ use plan::{Plan, PlannedInput, PlannedRun};
 #[command(after_help = "\
 Examples:
   inr compare assets/harbour.png --models fourier-kan,siren,wire
-  inr compare assets/harbour.png assets/leaf.png --models fourier-kan,siren --seeds 0,1
+  inr compare assets/harbour.png assets/leaf.png --models fourier-kan,siren --seeds 2
+  inr compare assets/harbour.png --models classical --match bytes --format csv --out out/classical
   inr compare assets/harbour.png --models siren,wire --holdout 2 --out out/held-out
   inr compare assets/harbour.png --models fourier-kan,siren --params 50k --time 30s --out out/30s
   inr compare assets/harbour.png --models siren,wire --steps 200 --json --out out/siren-wire
 
 A Markdown table is printed. The folder out/<name>-compare (of several inputs out/compare/<name>)
 gets a folder for each model with its reconstruction, report, model file and so on;
-compare.json, compare.md and curves.svg (running PSNR over time) are written after every fit.
+compare.json, compare.csv, compare.md, compare.tex and curves.svg (running PSNR over time) are written
+after every fit. Runs of the same recipe that are there already are read back, unfinished ones go on.
 
 With --holdout each model is fitted to a reduced input, rendered at the full size (upsampled.png or .wav)
 and measured against the full input, beside bicubic, Lanczos or windowed-sinc interpolation.")]
 pub(super) struct Compare {
-    /// The pictures, sounds or shapes
+    /// Pictures, sounds, shapes, and folders of them
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// The networks, separated by commas: names of inr models
+    /// The networks, separated by commas: names of inr models, all, or a family such as kan or classical
     #[arg(long, value_name = "NAMES", value_delimiter = ',', required = true)]
     models: Vec<String>,
-    /// Fit every model once with each of these seeds, separated by commas
-    #[arg(long, value_name = "SEEDS", value_delimiter = ',', conflicts_with = "seed", value_parser = clap::value_parser!(u32), help_heading = "Size and budget")]
+    /// What the networks have in common: parameters, bytes of the model file (4 for each of --params), or nothing, so that every
+    /// model has the size of its preset
+    #[arg(
+        long = "match",
+        value_name = "WHAT",
+        default_value = "params",
+        help_heading = "Size and budget"
+    )]
+    size_match: SizeMatch,
+    /// Fit every model once with each of so many seeds (3 is 0, 1 and 2), or with each of these, separated by commas
+    #[arg(long, value_name = "SEEDS", value_delimiter = ',', conflicts_with = "seed", value_parser = clap::value_parser!(u32).range(0..), help_heading = "Size and budget")]
     seeds: Vec<u32>,
     #[command(flatten)]
     holdout: HoldoutFlags,
     /// Where the results go
     #[arg(long, value_name = "DIR", help_heading = "Device and output")]
     out: Option<PathBuf>,
-    /// Go on with the comparison in the output folder: finished fits are read back, others go on
+    /// Only go on with a comparison that is in the output folder already
     #[arg(long, conflicts_with = "force", help_heading = "Device and output")]
     resume: bool,
+    /// How the table is printed
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "markdown",
+        conflicts_with = "json",
+        help_heading = "Device and output"
+    )]
+    format: Format,
     #[command(flatten)]
     flags: RunFlags,
 }
+
+/// What all networks of a comparison have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SizeMatch {
+    Params,
+    Bytes,
+    None,
+}
+
+/// A table of a comparison on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Markdown,
+    Csv,
+    Json,
+    Latex,
+}
+
+impl Format {
+    fn text(self, report: &CompareReport) -> String {
+        match self {
+            Self::Markdown => report.table().markdown(),
+            Self::Csv => report.data().csv(),
+            Self::Json => to_json(report),
+            Self::Latex => report.table().latex(),
+        }
+    }
+}
+
+/// The file of every format.
+const FILES: [(&str, Format); 4] = [
+    (folder::COMPARE, Format::Json),
+    (folder::COMPARE_DATA, Format::Csv),
+    (folder::COMPARE_TABLE, Format::Markdown),
+    (folder::COMPARE_LATEX, Format::Latex),
+];
 
 /// What is known so far of a comparison under way.
 struct Comparison<'a> {
@@ -81,7 +138,7 @@ impl Compare {
         for index in 0..plan.inputs.len() {
             interrupted = comparison.compare(index)? == Outcome::Interrupted;
             if interrupted {
-                talk.say("interrupted; go on with the same command and --resume");
+                talk.say("interrupted; the same command goes on with it");
                 break;
             }
         }
@@ -91,11 +148,11 @@ impl Compare {
             target_missed,
             ..
         } = comparison;
-        if self.flags.step.talk.json {
-            print(&to_json(&report))?;
-        } else {
-            print(&report.table())?;
-        }
+        let format = match self.flags.step.talk.json {
+            true => Format::Json,
+            false => self.format,
+        };
+        print(&format.text(&report))?;
         if !failures.is_empty() && !interrupted {
             return Err(CliError::Failed(failures.join("; ")));
         }
@@ -152,7 +209,7 @@ impl<'a> Comparison<'a> {
                 signal: source.signal.as_ref(),
                 resolved: &run.resolved,
                 folder: &run.folder,
-                resume: self.plan.resume,
+                resume: self.plan.goes_on,
             };
             let fitted = match &run.finished {
                 Some(report) => Ok(report.clone()),
@@ -204,9 +261,10 @@ impl<'a> Comparison<'a> {
 
     /// After every fit, so that a long comparison that is cut short keeps what it found.
     fn write(&self) -> Result<(), CliError> {
-        let folder = &self.plan.folder;
-        folder.write(folder::COMPARE, to_json(&self.report).as_bytes())?;
-        folder.write(folder::COMPARE_TABLE, self.report.table().as_bytes())?;
+        for (name, format) in FILES {
+            let text = format.text(&self.report);
+            self.plan.folder.write(name, text.as_bytes())?;
+        }
         Ok(())
     }
 

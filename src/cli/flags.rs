@@ -19,6 +19,9 @@ pub(super) struct RunFlags {
     /// Stop after this many optimizer steps
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_count, help_heading = "Size and budget")]
     pub steps: Option<usize>,
+    /// Stop after this many samples, for instance 20M: the steps of the batch size that make as many
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_count, help_heading = "Size and budget")]
+    pub samples: Option<usize>,
     /// Stop after this time, for instance 60s, 2m or 1h
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = parse_seconds, help_heading = "Size and budget")]
     pub time: Option<f64>,
@@ -104,6 +107,9 @@ impl RunFlags {
         };
         if let Some(steps) = self.steps {
             request.set("training.steps", integer(steps));
+        }
+        if let Some(samples) = self.samples {
+            request.set("training.samples", integer(samples));
         }
         if let Some(seconds) = self.time {
             request.set("training.seconds", seconds);

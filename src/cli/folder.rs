@@ -13,7 +13,9 @@ pub(super) const METRICS: &str = "metrics.jsonl";
 pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
 pub(super) const RECONSTRUCTION: &str = "reconstruction";
 pub(super) const COMPARE: &str = "compare.json";
+pub(super) const COMPARE_DATA: &str = "compare.csv";
 pub(super) const COMPARE_TABLE: &str = "compare.md";
+pub(super) const COMPARE_LATEX: &str = "compare.tex";
 pub(super) const CURVES: &str = "curves.svg";
 pub(super) const REDUCED: &str = "reduced";
 pub(super) const UPSAMPLED: &str = "upsampled";
@@ -27,7 +29,9 @@ fn names() -> Vec<String> {
         METRICS,
         CHECKPOINT,
         COMPARE,
+        COMPARE_DATA,
         COMPARE_TABLE,
+        COMPARE_LATEX,
         CURVES,
     ]
     .map(String::from)

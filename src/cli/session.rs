@@ -14,7 +14,8 @@ use crate::model::Parameters;
 use crate::model::file::{FORMAT, Header, Model};
 use crate::render::{self, Field, Metrics, Rendering};
 use crate::report::{
-    InputReport, ModelReport, RunReport, TrainingReport, format_metric, metrics_line, to_json,
+    InputReport, ModelReport, RunReport, TrainingReport, VERSION, format_metric, metrics_line,
+    to_json,
 };
 use crate::signal::{Layout, Signal};
 use crate::train::{self, CheckpointError, Event, Flow, Run, State, StoppedBy, Training};
@@ -79,21 +80,7 @@ impl Session<'_> {
         let rendering = self.reconstruct(&state.parameters, &layout)?;
         self.talk.clear();
         let metrics = render::measure(self.signal, &rendering)?;
-        let model = Model {
-            header: Header {
-                format: FORMAT,
-                name: name.to_string(),
-                d_in: layout.d_in(),
-                d_out: layout.d_out(),
-                layers: self.resolved.network.layers().to_vec(),
-                segments: self.resolved.network.segments(),
-                signal: json!(layout),
-                recipe: json!(recipe),
-                seed: training.seed,
-            },
-            network: self.resolved.network.clone(),
-            parameters: state.parameters,
-        };
+        let model = model(self.resolved, &layout, state.parameters);
         let bytes = model.to_bytes();
         let reconstruction = format!(
             "{}.{}",
@@ -118,6 +105,7 @@ impl Session<'_> {
             folder::CHECKPOINT,
         ]);
         let report = RunReport {
+            version: VERSION.into(),
             input: InputReport::new(self.input, &self.signal.layout()),
             model: ModelReport::new(name, &self.resolved.network, bytes.len()),
             device: self.device.name.clone(),
@@ -171,6 +159,9 @@ impl Session<'_> {
                 true => format!("{} was another then", input.path),
                 false => format!("it is of {}, not of {}", report.input.path, input.path),
             }));
+        }
+        if let Some(report) = report.as_ref().filter(|report| report.version != VERSION) {
+            return Err(self.other_run(format!("it is of inr {}", report.version)));
         }
         let recipe: Recipe = std::str::from_utf8(&recipe)
             .map_err(|e| e.to_string())
@@ -346,6 +337,26 @@ impl Session<'_> {
                 self.talk.working("rendering", fraction);
             },
         )?)
+    }
+}
+
+/// The model file of a run on a signal of `layout`, with these weights.
+pub(super) fn model(resolved: &Resolved, layout: &Layout, parameters: Parameters) -> Model {
+    let (recipe, network) = (&resolved.recipe, &resolved.network);
+    Model {
+        header: Header {
+            format: FORMAT,
+            name: recipe.model.preset.clone(),
+            d_in: layout.d_in(),
+            d_out: layout.d_out(),
+            layers: network.layers().to_vec(),
+            segments: network.segments(),
+            signal: json!(layout),
+            recipe: json!(recipe),
+            seed: recipe.training.seed,
+        },
+        network: network.clone(),
+        parameters,
     }
 }
 

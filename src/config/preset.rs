@@ -104,6 +104,23 @@ impl Preset {
             })
     }
 
+    /// The presets that a name stands for in a comparison: `all`, or the name of a family; none for any other name.
+    pub fn group(name: &str) -> Option<Vec<&'static Self>> {
+        let family = Family::ALL.into_iter().find(|family| family.name() == name);
+        match (name, family) {
+            ("all", _) => Some(PRESETS.iter().collect()),
+            (_, Some(family)) => {
+                let presets = PRESETS.iter();
+                Some(
+                    presets
+                        .filter(|preset| preset.about().family == family)
+                        .collect(),
+                )
+            }
+            _ => None,
+        }
+    }
+
     /// The config file as a table, without what is said about it.
     pub(super) fn table(&self) -> toml::Table {
         let mut table: toml::Table = self.toml.parse().expect("a built-in preset is valid TOML");

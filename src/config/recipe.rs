@@ -48,6 +48,9 @@ pub struct TrainingRecipe {
     /// Stop after this many optimizer steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
+    /// Stop after this many samples: turned into steps, which are all that a resolved recipe has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u64>,
     /// Stop after this many seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
@@ -75,6 +78,7 @@ impl Default for TrainingRecipe {
     fn default() -> Self {
         Self {
             steps: None,
+            samples: None,
             seconds: None,
             target_psnr_db: None,
             batch_size: 16_384,
@@ -108,8 +112,10 @@ impl TrainingRecipe {
 
     /// Checks the fields; the error is a sentence that starts with the field's path.
     pub(super) fn check(&self) -> Result<(), String> {
-        if self.steps == Some(0) {
-            return Err("training.steps is 0; it must be at least 1".into());
+        for (field, count) in [("steps", self.steps), ("samples", self.samples)] {
+            if count == Some(0) {
+                return Err(format!("training.{field} is 0; it must be at least 1"));
+            }
         }
         for (field, value) in [
             ("seconds", self.seconds),
@@ -123,9 +129,9 @@ impl TrainingRecipe {
                 ));
             }
         }
-        if self.steps.is_none() && self.seconds.is_none() {
+        if self.steps.is_none() && self.samples.is_none() && self.seconds.is_none() {
             return Err(
-                "training has no end; give training.steps (--steps) or training.seconds (--time)"
+                "training has no end; give training.steps (--steps), training.samples (--samples) or training.seconds (--time)"
                     .into(),
             );
         }

@@ -27,6 +27,9 @@ const MOST_SEGMENTS: usize = 4096;
 /// Fewest parameters that a default budget goes down to, for very small signals.
 const SMALLEST_DEFAULT_BUDGET: usize = 2_000;
 
+/// The fields of a recipe's training that end a run.
+const ENDS: [&str; 3] = ["steps", "samples", "seconds"];
+
 /// What the user asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Request {
@@ -198,6 +201,10 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     recipe.model.segment_seconds = None;
     recipe.model.segments = signal.seconds.map(|_| segments);
     recipe.training.batch_size = recipe.training.batch_size.min(signal.samples);
+    if let Some(samples) = recipe.training.samples.take() {
+        let steps = samples.div_ceil(recipe.training.batch_size as u64);
+        recipe.training.steps = Some(recipe.training.steps.map_or(steps, |s| s.min(steps)));
+    }
     Ok(Resolved {
         recipe,
         network,
@@ -263,8 +270,9 @@ fn lay_over(table: &mut Table, over: Table) {
     if names_an_end(&over)
         && let Some(Value::Table(training)) = table.get_mut("training")
     {
-        training.remove("steps");
-        training.remove("seconds");
+        for end in ENDS {
+            training.remove(end);
+        }
     }
     let names_layers = over
         .get("model")
@@ -279,7 +287,7 @@ fn lay_over(table: &mut Table, over: Table) {
 
 fn names_an_end(table: &Table) -> bool {
     let training = table.get("training").and_then(Value::as_table);
-    training.is_some_and(|t| t.contains_key("steps") || t.contains_key("seconds"))
+    training.is_some_and(|t| ENDS.iter().any(|end| t.contains_key(*end)))
 }
 
 fn read(path: &PathBuf) -> Result<Table, ConfigError> {

@@ -15,3 +15,9 @@ pub use shape::{SurfaceDistance, SurfaceSamples, eikonal_share, iou, sdf_mae, su
 pub use sound::{log_spectral_distance, si_sdr_db, snr_db};
 pub use ssim::ssim;
 pub use stft::{BINS, power_spectra};
+
+/// Whether the metric called `name` is a distance, of which the smaller is the better; all others are the better the larger they are.
+pub fn smaller_is_better(name: &str) -> bool {
+    let name = name.strip_prefix("fitted_").unwrap_or(name);
+    matches!(name, "lsd" | "chamfer_l1" | "chamfer_l2" | "sdf_mae")
+}

@@ -1,13 +1,13 @@
-//! `compare.json` and the Markdown table of a comparison.
+//! `compare.json`; its tables are made of the same records.
 
 mod means;
+mod tables;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::run::{InputReport, RunReport};
-use super::table::markdown_table;
-use super::{format_count, format_metric};
-use crate::render::{Metric, Metrics};
+use crate::render::Metrics;
 use crate::signal::Reduction;
 use crate::train::StoppedBy;
 
@@ -24,7 +24,7 @@ pub struct CompareReport {
     pub seeds: Vec<u64>,
     /// What was fitted, in the order asked for.
     pub inputs: Vec<ComparedInput>,
-    /// Every model over the inputs and seeds, where there are several.
+    /// Every model over the inputs of each kind and the seeds, where there are several.
     pub means: Vec<ComparedMean>,
 }
 
@@ -56,6 +56,8 @@ pub struct ComparedFit {
     pub seed: u64,
     /// Trained real numbers.
     pub parameters: usize,
+    /// Size of the model file.
+    pub bytes: usize,
     /// Optimizer steps.
     pub steps: u64,
     /// Steps × batch size.
@@ -74,12 +76,26 @@ impl ComparedFit {
         Self {
             seed: run.seed,
             parameters: run.model.parameters,
+            bytes: run.model.bytes,
             steps: run.training.steps,
             samples_seen: run.training.samples_seen,
             seconds: run.training.seconds,
             stopped_by: run.training.stopped_by,
             folder,
         }
+    }
+
+    /// The folders of all fits in the bytes of a `compare.json`.
+    ///
+    /// # Errors
+    /// What is wrong with them, in words.
+    pub fn folders(compare_json: &[u8]) -> Result<Vec<String>, String> {
+        let value: Value = serde_json::from_slice(compare_json).map_err(|e| e.to_string())?;
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let rows = list(&value["inputs"]).into_iter();
+        let rows = rows.flat_map(|input| list(&input["models"]));
+        let folders = rows.filter_map(|row| row["folder"].as_str().map(String::from));
+        Ok(folders.collect())
     }
 }
 
@@ -92,117 +108,6 @@ impl CompareReport {
         self.inputs[input].models.push(model);
         self.means = means::means(&self.inputs, &self.seeds);
     }
-
-    /// The comparison as a Markdown table: the rows of every input, then the means.
-    pub fn table(&self) -> String {
-        let rows: Vec<Row> = self
-            .inputs
-            .iter()
-            .flat_map(|input| input.models.iter().map(|model| Row::new(input, model)))
-            .chain(self.means.iter().map(|mean| self.mean_row(mean)))
-            .collect();
-        let Some(leading) = rows.first().and_then(|row| row.metrics.first()) else {
-            return String::new();
-        };
-        let mut names: Vec<&str> = Vec::new();
-        for (name, _) in rows.iter().flat_map(|row| row.metrics) {
-            if !names.contains(&&**name) {
-                names.push(name);
-            }
-        }
-        let (many, seeded) = (self.inputs.len() > 1, self.seeds.len() > 1);
-        let deviation = format!("{} sd", leading.0);
-
-        let mut header = vec!["model", "parameters", "steps", "seconds"];
-        if seeded {
-            header.insert(1, "seed");
-        }
-        if many || seeded {
-            header.insert(0, "input");
-        }
-        for name in &names {
-            header.push(name);
-            if seeded && *name == leading.0 {
-                header.push(&deviation);
-            }
-        }
-        let cells = rows
-            .iter()
-            .map(|row| {
-                let cell = |name: &str| match name {
-                    "input" => row.input.clone(),
-                    "model" => row.model.to_string(),
-                    "seed" => cell(row.seed, |seed| seed.to_string()),
-                    "parameters" => cell(row.parameters, |count| format_count(count as u64)),
-                    "steps" => cell(row.steps, format_count),
-                    "seconds" => cell(row.seconds, |seconds| format!("{seconds:.1}")),
-                    name if name == deviation => cell(row.deviation, |value| format!("{value:.3}")),
-                    name => cell(find(row.metrics, name), |value| format_metric(name, value)),
-                };
-                header.iter().map(|name| cell(name)).collect()
-            })
-            .collect::<Vec<Vec<String>>>();
-        let words = if many || seeded { 2 } else { 1 };
-        markdown_table(&header, &cells, words)
-    }
-
-    fn mean_row<'a>(&self, mean: &'a ComparedMean) -> Row<'a> {
-        Row {
-            // Of a comparison that was cut short, or in which a run failed.
-            input: match mean.inputs == self.inputs.len() {
-                true => "mean".into(),
-                false => format!("mean of {}", mean.inputs),
-            },
-            model: &mean.model,
-            seed: None,
-            parameters: mean.parameters,
-            steps: mean.steps,
-            seconds: mean.seconds,
-            metrics: &mean.metrics.0,
-            deviation: mean
-                .standard_deviation
-                .as_ref()
-                .and_then(|metrics| metrics.0.first())
-                .map(|(_, value)| *value),
-        }
-    }
-}
-
-/// What one line of the table shows; what is not known is a dash.
-struct Row<'a> {
-    input: String,
-    model: &'a str,
-    seed: Option<u64>,
-    parameters: Option<usize>,
-    steps: Option<u64>,
-    seconds: Option<f64>,
-    metrics: &'a [Metric],
-    /// Of the leading metric, over the seeds.
-    deviation: Option<f64>,
-}
-
-impl<'a> Row<'a> {
-    fn new(input: &ComparedInput, model: &'a ComparedModel) -> Self {
-        let fit = model.fit.as_ref();
-        Self {
-            input: input.input.name(),
-            model: &model.model,
-            seed: fit.map(|fit| fit.seed),
-            parameters: fit.map(|fit| fit.parameters),
-            steps: fit.map(|fit| fit.steps),
-            seconds: fit.map(|fit| fit.seconds),
-            metrics: &model.metrics.0,
-            deviation: None,
-        }
-    }
-}
-
-fn find(metrics: &[Metric], name: &str) -> Option<f64> {
-    metrics.iter().find(|(n, _)| n == name).map(|(_, v)| *v)
-}
-
-fn cell<T>(value: Option<T>, text: impl Fn(T) -> String) -> String {
-    value.map_or("-".into(), text)
 }
 
 #[cfg(test)]
@@ -219,6 +124,7 @@ mod tests {
             fit: Some(ComparedFit {
                 seed,
                 parameters: 1200,
+                bytes: 5000,
                 steps: 30,
                 samples_seen: 300,
                 seconds: psnr_db / 10.0,
@@ -231,7 +137,7 @@ mod tests {
 
     fn comparison(inputs: &[&str], seeds: &[u64]) -> CompareReport {
         let inputs = inputs.iter().map(|path| ComparedInput {
-            input: serde_json::from_value(json!({ "path": path })).unwrap(),
+            input: serde_json::from_value(json!({ "path": path, "kind": "image" })).unwrap(),
             models: Vec::new(),
         });
         CompareReport {
@@ -260,23 +166,23 @@ mod tests {
         report.add(2, filter);
         report.add(2, fit("siren", 0, 40.0, StoppedBy::Steps));
         report.add(2, fit("siren", 1, 90.0, StoppedBy::Interrupt));
-        // Seed 0 has the mean 25 and seed 1 27.5, whose deviation is 2.5 / √2.
+        // Seed 0 has the mean 25 and seed 1 27.5, whose deviation is 2.5 / √2. Bicubic is better on a, siren on b.
         let expected = "\
-| input     | model   | seed | parameters | steps | seconds | psnr_db | psnr_db sd |   ssim |
-| --------- | ------- | ---: | ---------: | ----: | ------: | ------: | ---------: | -----: |
-| a         | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |
-| a         | siren   |    0 |      1,200 |    30 |     2.0 |   20.00 |          - | 0.5000 |
-| a         | siren   |    1 |      1,200 |    30 |     2.1 |   21.00 |          - | 0.5000 |
-| b         | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |
-| b         | siren   |    0 |      1,200 |    30 |     3.0 |   30.00 |          - | 0.5000 |
-| b         | siren   |    1 |      1,200 |    30 |     3.4 |   34.00 |          - | 0.5000 |
-| c         | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |
-| c         | siren   |    0 |      1,200 |    30 |     4.0 |   40.00 |          - | 0.5000 |
-| c         | siren   |    1 |      1,200 |    30 |     9.0 |   90.00 |          - | 0.5000 |
-| mean of 2 | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |
-| mean of 2 | siren   |    - |      1,200 |    30 |     2.6 |   26.25 |      1.768 | 0.5000 |
+| input     | model   | seed | parameters | steps | seconds | psnr_db | psnr_db sd |   ssim | rank | wins |
+| --------- | ------- | ---: | ---------: | ----: | ------: | ------: | ---------: | -----: | ---: | ---: |
+| a         | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
+| a         | siren   |    0 |      1,200 |    30 |     2.0 |   20.00 |          - | 0.5000 |    - |    - |
+| a         | siren   |    1 |      1,200 |    30 |     2.1 |   21.00 |          - | 0.5000 |    - |    - |
+| b         | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
+| b         | siren   |    0 |      1,200 |    30 |     3.0 |   30.00 |          - | 0.5000 |    - |    - |
+| b         | siren   |    1 |      1,200 |    30 |     3.4 |   34.00 |          - | 0.5000 |    - |    - |
+| c         | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
+| c         | siren   |    0 |      1,200 |    30 |     4.0 |   40.00 |          - | 0.5000 |    - |    - |
+| c         | siren   |    1 |      1,200 |    30 |     9.0 |   90.00 |          - | 0.5000 |    - |    - |
+| mean of 2 | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 | 1.50 |    1 |
+| mean of 2 | siren   |    - |      1,200 |    30 |     2.6 |   26.25 |      1.768 | 0.5000 | 1.50 |    1 |
 ";
-        assert_eq!(report.table(), expected);
+        assert_eq!(report.table().markdown(), expected);
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["holdout"], json!({ "factor": 2, "by": "area" }));
         let row = json!({ "model": "bicubic", "metrics": { "psnr_db": 25.0, "ssim": 0.5 } });
@@ -286,17 +192,81 @@ mod tests {
     #[test]
     fn one_input_and_one_seed_have_no_mean() {
         let mut report = comparison(&["a.png"], &[0]);
-        assert_eq!(report.table(), "");
+        assert!(report.table().rows.is_empty());
         report.add(0, fit("siren", 0, 20.0, StoppedBy::Steps));
         assert!(report.means.is_empty());
-        assert!(report.table().starts_with("| model | parameters |"));
-        assert_eq!(report.table().lines().count(), 3);
+        let table = report.table();
+        assert_eq!(table.header[..2], ["model", "parameters"]);
+        assert_eq!(table.rows.len(), 1);
+    }
+
+    /// Of pictures the larger value is the better, of points the smaller.
+    #[test]
+    fn kinds_have_means_and_places_of_their_own() {
+        let mut report = comparison(&["a.png", "b.png", "x.xyz", "y.xyz"], &[0]);
+        for (index, input) in report.inputs.iter_mut().enumerate().skip(2) {
+            let text = json!({ "path": index.to_string(), "kind": "points" });
+            input.input = serde_json::from_value(text).unwrap();
+        }
+        for input in 0..4 {
+            for (model, value) in [("siren", 0.3), ("wire", 0.2), ("gauss", 0.3)] {
+                let name = if input < 2 { "psnr_db" } else { "chamfer_l1" };
+                report.add(
+                    input,
+                    ComparedModel {
+                        metrics: Metrics(vec![(name.into(), value)]),
+                        ..fit(model, 0, 0.0, StoppedBy::Steps)
+                    },
+                );
+            }
+        }
+        let of = |kind: &str, model: &str| {
+            let mut means = report.means.iter();
+            let found = means.find(|mean| (&*mean.kind, &*mean.model) == (kind, model));
+            found
+                .map(|mean| (mean.inputs, mean.rank, mean.wins))
+                .unwrap()
+        };
+        assert_eq!(report.means.len(), 6);
+        // Two share the first place among pictures, and the second among points.
+        assert_eq!(of("image", "siren"), (2, Some(1.0), Some(2)));
+        assert_eq!(of("image", "gauss"), (2, Some(1.0), Some(2)));
+        assert_eq!(of("image", "wire"), (2, Some(3.0), Some(0)));
+        assert_eq!(of("points", "wire"), (2, Some(1.0), Some(2)));
+        assert_eq!(of("points", "siren"), (2, Some(2.0), Some(0)));
+        let labels = report.table().rows.into_iter().map(|row| row[0].clone());
+        let labels: Vec<String> = labels.skip(12).step_by(3).collect();
+        assert_eq!(labels, ["mean, image", "mean, points"]);
+    }
+
+    #[test]
+    fn programs_get_every_fit_with_unrounded_numbers() {
+        let mut report = comparison(&["x/a.png", "b.png"], &[0]);
+        report.add(0, fit("siren", 0, 1.0 / 3.0, StoppedBy::Time));
+        report.add(
+            1,
+            ComparedModel {
+                fit: None,
+                metrics: Metrics(vec![("ssim".into(), 0.25)]),
+                model: "bicubic".into(),
+            },
+        );
+        let expected = "\
+input,kind,model,stopped_by,seed,parameters,bytes,steps,samples_seen,seconds,psnr_db,ssim
+x/a.png,image,siren,time,0,1200,5000,30,300,0.03333333333333333,0.3333333333333333,0.5
+b.png,image,bicubic,,,,,,,,,0.25
+";
+        assert_eq!(report.data().csv(), expected);
+        let folders = ComparedFit::folders(crate::report::to_json(&report).as_bytes());
+        assert_eq!(folders.unwrap(), ["siren"]);
+        assert!(ComparedFit::folders(b"{").is_err());
     }
 
     #[test]
     fn a_report_is_read_back_as_it_was_written() {
         let curve = json!([{ "step": 3, "seconds": 0.1, "loss": 0.3, "running_psnr_db": 11.1 }]);
         let text = json!({
+            "version": "0.1.0",
             "input": { "path": "a.exr", "kind": "image", "range": [0.1_f32, 7.0] },
             "model": { "name": "siren", "parameters": 12, "bytes": 99, "layers": [] },
             "device": "cpu",

@@ -12,8 +12,8 @@ mod table;
 pub use bench::{BenchReport, BenchedModel, LayerTime, StepProfile};
 pub use compare::{CompareReport, ComparedFit, ComparedInput, ComparedMean, ComparedModel};
 pub use curves::{Curve, curves_svg};
-pub use run::{InputReport, ModelReport, RunReport, TrainingReport, metrics_line};
-pub use table::markdown_table;
+pub use run::{InputReport, ModelReport, RunReport, TrainingReport, VERSION, metrics_line};
+pub use table::{Table, markdown_table};
 
 /// Indented JSON with a newline at the end.
 pub fn to_json<T: serde::Serialize>(value: &T) -> String {

@@ -24,6 +24,8 @@ impl InputReport {
     /// The report of the file at `path`.
     pub fn new(path: &Path, layout: &Layout) -> Self {
         let mut value = serde_json::to_value(layout).expect("a layout is plain data");
+        // Points have other metrics than the shapes among which a layout counts them.
+        value["kind"] = json!(layout.kind());
         if let Some(colour) = value.get("channels").cloned() {
             value["channels"] = json!(layout.d_out());
             value["colour"] = colour;
@@ -32,6 +34,11 @@ impl InputReport {
             path: path.display().to_string(),
             layout: value,
         }
+    }
+
+    /// The kind of signal: `image`, `sound`, `shape`, `points`.
+    pub fn kind(&self) -> &str {
+        self.layout["kind"].as_str().unwrap_or_default()
     }
 
     /// The name of the file without folder and ending.
@@ -87,9 +94,15 @@ pub struct TrainingReport {
     pub curve: Vec<CurvePoint>,
 }
 
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// All of `report.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
+    /// The version of the program that made the run; reports of 0.1.0 may lack it.
+    #[serde(default = "first_version")]
+    pub version: String,
     /// What was fitted.
     pub input: InputReport,
     /// The network.
@@ -104,6 +117,10 @@ pub struct RunReport {
     pub metrics: Metrics,
     /// The files of the run, relative to its folder.
     pub files: Vec<String>,
+}
+
+fn first_version() -> String {
+    "0.1.0".into()
 }
 
 impl RunReport {

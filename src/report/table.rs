@@ -1,58 +1,158 @@
-//! Tables that read well both as text and as Markdown.
+//! Tables that read well both as text and as Markdown, and the same cells for other programs.
+
+/// Named columns and rows of cells, one cell a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// The names of the columns.
+    pub header: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<String>>,
+    /// How many columns, from the left, hold words and not numbers.
+    pub words: usize,
+}
+
+impl Table {
+    /// Markdown with aligned columns: words to the left, numbers to the right.
+    pub fn markdown(&self) -> String {
+        let width = |column: usize| {
+            self.rows
+                .iter()
+                .map(|row| row[column].chars().count())
+                .chain([self.header[column].chars().count(), 3])
+                .max()
+                .unwrap_or(3)
+        };
+        let widths: Vec<usize> = (0..self.header.len()).map(width).collect();
+        let line = |cells: &[String]| {
+            let cells = cells.iter().zip(&widths).enumerate();
+            let cells: Vec<String> = cells
+                .map(|(column, (cell, &width))| match column {
+                    column if column < self.words => format!("{cell:<width$}"),
+                    _ => format!("{cell:>width$}"),
+                })
+                .collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let rule = widths.iter().enumerate();
+        let rule: Vec<String> = rule
+            .map(|(column, &width)| match column {
+                column if column < self.words => "-".repeat(width),
+                _ => format!("{}:", "-".repeat(width - 1)),
+            })
+            .collect();
+        let lines = [&self.header, &rule].into_iter().chain(&self.rows);
+        lines.map(|cells| line(cells)).collect()
+    }
+
+    /// Comma-separated values with a header line (RFC 4180, with plain line feeds).
+    pub fn csv(&self) -> String {
+        let line = |cells: &Vec<String>| {
+            let cells: Vec<String> = cells.iter().map(|cell| csv_cell(cell)).collect();
+            format!("{}\n", cells.join(","))
+        };
+        [&self.header]
+            .into_iter()
+            .chain(&self.rows)
+            .map(line)
+            .collect()
+    }
+
+    /// A LaTeX `tabular` that needs no package; a dash stands alone in its cell.
+    pub fn latex(&self) -> String {
+        let line = |cells: &Vec<String>| {
+            let cells: Vec<String> = cells.iter().map(|cell| latex_cell(cell)).collect();
+            format!("{} \\\\\n", cells.join(" & "))
+        };
+        let columns = (0..self.header.len()).map(|column| match column < self.words {
+            true => 'l',
+            false => 'r',
+        });
+        let rows: String = self.rows.iter().map(line).collect();
+        format!(
+            "\\begin{{tabular}}{{{}}}\n\\hline\n{}\\hline\n{rows}\\hline\n\\end{{tabular}}\n",
+            columns.collect::<String>(),
+            line(&self.header)
+        )
+    }
+}
 
 /// A Markdown table with aligned columns: the first `words` of them to the left, the others, which hold numbers, to the right.
 pub fn markdown_table(header: &[&str], rows: &[Vec<String>], words: usize) -> String {
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .chain([header[column].chars().count(), 3])
-            .max()
-            .unwrap_or(3)
+    let table = Table {
+        header: header.iter().map(|name| (*name).to_string()).collect(),
+        rows: rows.to_vec(),
+        words,
     };
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let cells: Vec<String> = cells
-            .zip(&widths)
-            .enumerate()
-            .map(|(column, (cell, &width))| match column {
-                column if column < words => format!("{cell:<width$}"),
-                _ => format!("{cell:>width$}"),
-            })
-            .collect();
-        format!("| {} |\n", cells.join(" | "))
-    };
-    let mut text = line(&mut header.iter().copied());
-    let rule: Vec<String> = widths
-        .iter()
-        .enumerate()
-        .map(|(column, &width)| match column {
-            column if column < words => "-".repeat(width),
-            _ => format!("{}:", "-".repeat(width - 1)),
-        })
-        .collect();
-    text += &line(&mut rule.iter().map(String::as_str));
-    for row in rows {
-        text += &line(&mut row.iter().map(String::as_str));
+    table.markdown()
+}
+
+fn csv_cell(text: &str) -> String {
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_string(),
     }
-    text
+}
+
+fn latex_cell(text: &str) -> String {
+    let mut cell = String::new();
+    for c in text.chars() {
+        match c {
+            '&' | '%' | '$' | '#' | '_' | '{' | '}' => cell.extend(['\\', c]),
+            '\\' => cell += "\\textbackslash{}",
+            '~' => cell += "\\textasciitilde{}",
+            '^' => cell += "\\textasciicircum{}",
+            c => cell.push(c),
+        }
+    }
+    cell
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn table() -> Table {
+        let rows = [["siren", "31.40"], ["fourier-kan", "2.00"]];
+        Table {
+            header: vec!["model".into(), "psnr_db".into()],
+            rows: rows.map(|row| row.map(String::from).to_vec()).to_vec(),
+            words: 1,
+        }
+    }
+
     #[test]
     fn columns_are_aligned() {
-        let rows = [
-            vec!["siren".into(), "31.40".into()],
-            vec!["fourier-kan".into(), "2.00".into()],
-        ];
         let expected = "\
 | model       | psnr_db |
 | ----------- | ------: |
 | siren       |   31.40 |
 | fourier-kan |    2.00 |
 ";
-        assert_eq!(markdown_table(&["model", "psnr_db"], &rows, 1), expected);
+        assert_eq!(table().markdown(), expected);
+    }
+
+    #[test]
+    fn other_programs_get_the_same_cells() {
+        let mut table = table();
+        table.rows[0][0] = "a, \"b\" & 50%_".into();
+        assert_eq!(
+            table.csv(),
+            "model,psnr_db\n\"a, \"\"b\"\" & 50%_\",31.40\nfourier-kan,2.00\n"
+        );
+        let expected = "\
+\\begin{tabular}{lr}
+\\hline
+model & psnr\\_db \\\\
+\\hline
+a, \"b\" \\& 50\\%\\_ & 31.40 \\\\
+fourier-kan & 2.00 \\\\
+\\hline
+\\end{tabular}
+";
+        assert_eq!(table.latex(), expected);
+        assert_eq!(
+            latex_cell(r"~\^{x}$#"),
+            r"\textasciitilde{}\textbackslash{}\textasciicircum{}\{x\}\$\#"
+        );
     }
 }

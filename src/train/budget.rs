@@ -27,6 +27,18 @@ pub enum StoppedBy {
     Interrupt,
 }
 
+impl StoppedBy {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Steps => "steps",
+            Self::Time => "time",
+            Self::Target => "target",
+            Self::Interrupt => "interrupt",
+        }
+    }
+}
+
 impl Budget {
     /// The spent share in [0, 1]: of the steps or of the time, whichever is further. The target has no part in it.
     pub fn progress(&self, step: u64, seconds: f64) -> f64 {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cli_fit::presets;
-use super::program::{Ended, Place, TINY};
+use super::program::{Ended, Place, TINY, repository};
 
 /// The cells of a Markdown table; the second row is the rule.
 pub fn cells(table: &str) -> Vec<Vec<&str>> {
@@ -17,10 +17,18 @@ pub fn list(value: &Value) -> &[Value] {
     value.as_array().unwrap()
 }
 
-/// The table that a comparison prints is the one that it leaves, and so is its JSON.
+/// The table that a comparison prints is the one that it leaves, beside the same as JSON, CSV and LaTeX.
 fn results(place: &Place, ended: Ended, folder: &str) -> (String, Value) {
     let table = ended.done().stdout;
     assert_eq!(table, place.text(&format!("{folder}/compare.md")));
+    let latex = place.text(&format!("{folder}/compare.tex"));
+    assert_eq!(latex.matches("\\\\").count(), table.lines().count() - 1);
+    let csv = place.text(&format!("{folder}/compare.csv"));
+    let means = table.lines().filter(|line| line.starts_with("| mean"));
+    assert_eq!(
+        csv.lines().count(),
+        table.lines().count() - 1 - means.count()
+    );
     (table, place.json(&format!("{folder}/compare.json")))
 }
 
@@ -87,6 +95,7 @@ fn a_comparison_has_a_table_a_summary_and_a_folder_for_each_model() {
             == place.bytes(&format!("out/icon-compare/{}/model.safetensors", models[0]))
     );
 
+    // Other runs of the same names are not replaced unasked.
     let before = place.files("");
     let again = format!(
         "compare icon.png --models {},{} {TINY}",
@@ -94,11 +103,154 @@ fn a_comparison_has_a_table_a_summary_and_a_folder_for_each_model() {
     );
     place
         .run(&again)
-        .failed(1, &["already holds results", "--force"]);
+        .failed(2, &["holds another run", "--force"]);
     assert!(place.files("") == before);
     let ended = place.run(&format!("{again} --force --json -q")).done();
     assert_eq!(ended.stderr, "");
     assert_eq!(ended.json(), place.json("out/icon-compare/compare.json"));
+}
+
+#[test]
+fn a_comparison_of_a_folder_is_of_all_that_can_be_fitted_in_it() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("signals/deeper")).unwrap();
+    for name in ["leaf.png", "icon.png"] {
+        std::fs::copy(place.path(name), place.path("signals").join(name)).unwrap();
+    }
+    std::fs::copy(
+        repository().join("assets/knot.ply"),
+        place.path("signals/knot.ply"),
+    )
+    .unwrap();
+    place.write("signals/README.md", b"# Two pictures and a shape\n");
+    place.write("signals/.hidden.png", b"?");
+    let short = "--params 2k --steps 2 --batch 64 --device cpu";
+    let ended = place.run(&format!(
+        "compare signals --models siren --format csv {short}"
+    ));
+    let ended = ended.done();
+    assert!(
+        ended.stderr.contains("signals/README.md: left out"),
+        "{ended:?}"
+    );
+    let inputs: Vec<&str> = ended
+        .stdout
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').next().unwrap())
+        .collect();
+    assert_eq!(
+        inputs,
+        ["signals/icon.png", "signals/knot.ply", "signals/leaf.png"]
+    );
+    assert_eq!(ended.stdout, place.text("out/compare/compare.csv"));
+    let summary = place.json("out/compare/compare.json");
+    // A mean over the pictures alone, for one shape has none.
+    let [mean] = list(&summary["means"]) else {
+        panic!("{summary}");
+    };
+    assert_eq!(
+        (&mean["kind"], &mean["inputs"]),
+        (&json!("image"), &json!(2))
+    );
+    assert_eq!(mean["rank"], Value::Null);
+
+    for name in ["icon.png", "leaf.png", "knot.ply"] {
+        std::fs::remove_file(place.path("signals").join(name)).unwrap();
+    }
+    place
+        .run(&format!(
+            "compare signals --models siren {short} -q --out empty"
+        ))
+        .failed(1, &["signals holds nothing to fit"]);
+    assert!(!place.path("empty").exists());
+}
+
+#[test]
+fn models_are_named_one_by_one_or_by_their_family() {
+    let place = Place::new();
+    let of = |models: &str, out: &str| {
+        let line = format!(
+            "compare icon.png --models {models} --params 2k --steps 1 --batch 32 --device cpu --json --out {out}"
+        );
+        let summary = place.run(&line).done().json();
+        let rows = list(&summary["inputs"][0]["models"]).iter();
+        rows.map(|row| row["model"].as_str().unwrap().to_string())
+            .collect::<Vec<_>>()
+    };
+    let all = presets(&place);
+    assert_eq!(of("all", "all"), all);
+    let kan = of("kan", "kan");
+    assert!(
+        kan.iter()
+            .all(|name| name.ends_with("kan") || name == "sl2a"),
+        "{kan:?}"
+    );
+    let classical = of("siren,classical", "classical");
+    assert_eq!(classical[0], "siren");
+    assert!(classical.iter().all(|name| !kan.contains(name)));
+}
+
+#[test]
+fn networks_are_matched_by_parameters_or_bytes_or_not_at_all() {
+    let place = Place::new();
+    let models = presets(&place).join(",");
+    let rows = |flags: &str| {
+        let line = format!(
+            "compare icon.png --models {models} --steps 1 --batch 32 --device cpu --json --force {flags}"
+        );
+        let summary = place.run(&line).done().json();
+        list(&summary["inputs"][0]["models"]).to_vec()
+    };
+    let number = |row: &Value, field: &str| row[field].as_f64().unwrap();
+    for row in rows("--params 20k") {
+        assert!(
+            (number(&row, "parameters") / 20e3 - 1.0).abs() <= 0.03,
+            "{row}"
+        );
+    }
+    for row in rows("--params 20k --match bytes") {
+        assert!((number(&row, "bytes") / 80e3 - 1.0).abs() <= 0.03, "{row}");
+        let file = format!(
+            "out/icon-compare/{}/model.safetensors",
+            row["folder"].as_str().unwrap()
+        );
+        assert_eq!(number(&row, "bytes"), place.bytes(&file).len() as f64);
+    }
+    // The own size of a preset, which no more than the samples of the signal limit.
+    let own = rows("--match none");
+    for row in &own {
+        let model = row["model"].as_str().unwrap();
+        let line = format!(
+            "fit icon.png --model {model} --steps 1 --batch 32 --device cpu --json --out {model}"
+        );
+        let report = place.run(&line).done().json();
+        assert_eq!(row["parameters"], report["model"]["parameters"], "{model}");
+    }
+    place
+        .run("compare icon.png --models siren --match none --params 2k --steps 1 --device cpu --out x")
+        .failed(2, &["--match none", "--params"]);
+}
+
+#[test]
+fn a_budget_of_samples_is_the_steps_that_make_as_many() {
+    let place = Place::new();
+    let line =
+        "compare icon.png --models siren --params 2k --samples 1k --batch 300 --device cpu --json";
+    let summary = place.run(line).done().json();
+    let row = &summary["inputs"][0]["models"][0];
+    assert_eq!(
+        (&row["steps"], &row["samples_seen"]),
+        (&json!(4), &json!(1200))
+    );
+    let recipe = place.text("out/icon-compare/siren/recipe.toml");
+    assert!(
+        recipe.contains("steps = 4") && !recipe.contains("samples"),
+        "{recipe}"
+    );
+    place
+        .run("fit icon.png --samples 0 --device cpu")
+        .refused(2, &["--samples"]);
 }
 
 #[test]
@@ -174,6 +326,18 @@ fn several_pictures_have_a_folder_each_and_means_over_them() {
         let row = rows.iter().find(|row| row[..2] == ["mean", model]).unwrap();
         let psnr = means["metrics"]["psnr_db"].as_f64().unwrap();
         assert_eq!((row[2], row[5]), ("-", &*format!("{psnr:.2}")));
+        let psnr = |model: &str| {
+            values(&summary, model, |row| {
+                row["metrics"]["psnr_db"].as_f64().unwrap()
+            })
+        };
+        let pairs: Vec<(f64, f64)> = psnr("siren").into_iter().zip(psnr("wire")).collect();
+        let wins = match model {
+            "siren" => pairs.iter().filter(|(siren, wire)| siren >= wire).count(),
+            _ => pairs.iter().filter(|(siren, wire)| wire >= siren).count(),
+        };
+        assert_eq!(means["wins"], wins);
+        assert!(close(&means["rank"], 2.0 - wins as f64 / 3.0), "{means}");
     }
     // What a picture gives does not depend on the others.
     place.fit("leaf.png --model wire --out alone");
@@ -186,12 +350,21 @@ fn several_pictures_have_a_folder_each_and_means_over_them() {
 #[test]
 fn several_seeds_have_a_folder_each_and_a_deviation() {
     let place = Place::new();
+    // A single number says how many.
+    let line = format!("compare icon.png --models siren --seeds 2 {TINY} --out two");
+    let (_, summary) = results(&place, place.run(&line), "two");
+    assert_eq!(summary["seeds"], json!([0, 1]));
+    assert!(place.path("two/siren-seed1/report.json").exists());
+
     let line = format!("compare icon.png leaf.png --models siren,wire --seeds 3,0,7 {TINY}");
     let (table, summary) = results(&place, place.run(&line), "out/compare");
     assert_eq!(summary["seeds"], json!([3, 0, 7]));
     let rows = cells(&table);
     assert_eq!(rows[0][..3], ["input", "model", "seed"]);
-    assert_eq!(rows[0][6..], ["psnr_db", "psnr_db sd", "ssim"]);
+    assert_eq!(
+        rows[0][6..],
+        ["psnr_db", "psnr_db sd", "ssim", "rank", "wins"]
+    );
     assert_eq!(rows.len(), 2 + 2 * 2 * 3 + 2);
     for (means, model) in list(&summary["means"]).iter().zip(["siren", "wire"]) {
         let of = values(&summary, model, |row| {
@@ -217,7 +390,7 @@ fn several_seeds_have_a_folder_each_and_a_deviation() {
             == place.bytes("out/compare/leaf/wire-seed7/model.safetensors")
     );
     // One picture, and a single seed, which needs no folder of its own.
-    let line = format!("compare icon.png --models siren --seeds 5 {TINY}");
+    let line = format!("compare icon.png --models siren --seed 5 {TINY}");
     let (table, summary) = results(&place, place.run(&line), "out/icon-compare");
     assert_eq!(cells(&table)[0][0], "model");
     assert_eq!(
@@ -228,12 +401,12 @@ fn several_seeds_have_a_folder_each_and_a_deviation() {
 }
 
 #[test]
-fn a_resumed_comparison_reads_back_what_is_finished_and_does_the_rest() {
+fn a_comparison_reads_back_what_is_finished_and_does_the_rest() {
     let place = Place::new();
     let line = format!("compare icon.png leaf.png --models siren,wire {TINY}");
     let (table, summary) = results(&place, place.run(&line), "out/compare");
     let before = place.files("out/compare");
-    let resumed = place.run(&format!("{line} --resume")).done();
+    let resumed = place.run(&line).done();
     assert_eq!(resumed.stdout, table);
     assert_eq!(
         resumed.stderr.matches("read back").count(),
@@ -282,6 +455,25 @@ fn a_resumed_comparison_reads_back_what_is_finished_and_does_the_rest() {
         "{resumed:?}"
     );
     assert_eq!(resumed.stdout.lines().count(), 2 + 9 + 3);
+
+    // With fewer of them the table would lose what it has.
+    let before = place.files("");
+    place
+        .run(&line)
+        .failed(2, &["its table has icon/hash-grid", "--force"]);
+    // Nor is anything taken for granted that another version made.
+    let report = place.text("out/compare/icon/siren/report.json");
+    let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(report.contains(&version), "{report}");
+    place.write(
+        "out/compare/icon/siren/report.json",
+        report
+            .replace(&version, "\"version\": \"0.0.9\"")
+            .as_bytes(),
+    );
+    place.run(&more).failed(2, &["it is of inr 0.0.9"]);
+    place.write("out/compare/icon/siren/report.json", report.as_bytes());
+    assert!(place.files("") == before);
 }
 
 #[test]
@@ -340,7 +532,7 @@ fn a_comparison_that_is_cut_short_keeps_what_it_found() {
     let ended = place
         .judge(&line, child.wait_with_output().unwrap())
         .coded(130);
-    assert!(ended.stderr.contains("--resume"), "{ended:?}");
+    assert!(ended.stderr.contains("the same command"), "{ended:?}");
     let summary = place.json("cut/compare.json");
     let rows = list(&summary["inputs"][0]["models"]);
     assert_eq!(rows[0]["stopped_by"], "steps");
@@ -349,7 +541,16 @@ fn a_comparison_that_is_cut_short_keeps_what_it_found() {
     // Of one finished picture a mean says nothing, and its second model is not finished.
     assert_eq!(summary["means"], json!([]));
     // Nothing is left of what was not begun.
-    assert_eq!(place.names("cut"), ["compare.json", "compare.md", "icon"]);
+    assert_eq!(
+        place.names("cut"),
+        [
+            "compare.csv",
+            "compare.json",
+            "compare.md",
+            "compare.tex",
+            "icon"
+        ]
+    );
 
     let resumed = place.run(&format!("{line} --resume")).done();
     assert_eq!(

@@ -372,7 +372,14 @@ fn pictures_of_every_depth_and_of_odd_sizes_are_held_out() {
     let rows = cells(&ended.stdout);
     assert_eq!(
         rows[0][6..],
-        ["psnr_db", "psnr_db sd", "ssim", "fitted_psnr_db"]
+        [
+            "psnr_db",
+            "psnr_db sd",
+            "ssim",
+            "fitted_psnr_db",
+            "rank",
+            "wins"
+        ]
     );
     assert_eq!(rows.len(), 2 + 3 * 4 + 3);
     for means in list(&summary["means"]) {
@@ -384,10 +391,10 @@ fn pictures_of_every_depth_and_of_odd_sizes_are_held_out() {
 
     // All of it is read back, unless it was reduced in another way.
     let before = place.files("");
-    let resumed = place.run(&format!("{line} --resume")).done();
+    let resumed = place.run(&line).done();
     assert_eq!(resumed.stdout, ended.stdout);
     assert!(place.files("") == before);
-    let other = place.run(&format!("{line} --resume --holdout-by decimation"));
+    let other = place.run(&format!("{line} --holdout-by decimation"));
     other.failed(2, &["out/compare/leaf holds another run", "reduced.png"]);
     assert!(place.files("") == before);
 }

@@ -10,7 +10,7 @@ use super::super::load::load_model;
 use super::super::talk::Talk;
 use super::plan::{PlannedRun, Source};
 use crate::device::Chosen;
-use crate::render::{self, Field, Metrics, Rendering};
+use crate::render::{self, Field, Filter, Metrics, Rendering};
 use crate::report::{ComparedModel, RunReport};
 use crate::signal::{HeldOut, Layout, ReducedBy, Reduction, Signal};
 
@@ -96,33 +96,29 @@ impl HeldOutInput {
         text
     }
 
-    /// Checks that the files beside the runs can be written, or are those of the comparison that is resumed.
-    pub fn check_files(&self, folder: &Folder, force: bool, resume: bool) -> Result<(), CliError> {
-        if force {
-            return Ok(());
-        }
-        if resume {
-            let expected = self.reduced.encode(Path::new(&self.file))?;
-            return match folder.read(&self.file)? {
-                Some(bytes) if bytes != expected => Err(FolderError::OtherRun {
-                    folder: folder.path().to_owned(),
-                    difference: format!(
-                        "its {} is not what the input is reduced to now",
-                        self.file
-                    ),
+    /// Checks that the files beside the runs are not there yet, or are those of this very comparison.
+    pub fn check_files(&self, folder: &Folder) -> Result<(), CliError> {
+        let place = || folder.path().to_owned();
+        let expected = self.reduced.encode(Path::new(&self.file))?;
+        match folder.read(&self.file)? {
+            Some(bytes) if bytes == expected => Ok(()),
+            Some(_) => Err(FolderError::OtherRun {
+                folder: place(),
+                difference: format!("its {} is not what the input is reduced to now", self.file),
+            }
+            .into()),
+            None => {
+                let mut filters = self.reduced.filters().iter();
+                let exists = |filter: &Filter| {
+                    folder
+                        .file(&file_name(filter.name(), &self.reduced))
+                        .exists()
+                };
+                match filters.any(exists) {
+                    true => Err(FolderError::Occupied(place()).into()),
+                    false => Ok(()),
                 }
-                .into()),
-                _ => Ok(()),
-            };
-        }
-        let filters = self.reduced.filters().iter();
-        let mut files: Vec<String> = filters
-            .map(|filter| file_name(filter.name(), &self.reduced))
-            .collect();
-        files.push(self.file.clone());
-        match files.iter().any(|file| folder.file(file).exists()) {
-            true => Err(FolderError::Occupied(folder.path().to_owned()).into()),
-            false => Ok(()),
+            }
         }
     }
 

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::super::folder::{self, Folder, FolderError};
 use super::super::load::{facts, load_signal};
-use super::super::session::Session;
+use super::super::session::{Session, model};
 use super::super::talk::Talk;
 use super::holdout::HeldOutInput;
-use super::{CliError, Compare};
-use crate::config::{DEFAULT_PURPOSE, Request, Resolved, SignalFacts, resolve};
+use super::{CliError, Compare, SizeMatch, inputs};
+use crate::config::{DEFAULT_PURPOSE, Preset, Request, Resolved, SignalFacts, resolve};
 use crate::device::Chosen;
-use crate::report::RunReport;
+use crate::report::{ComparedFit, RunReport};
 use crate::signal::{self, Layout, Reduction, Signal};
 
 /// Parameters of every model of a comparison without `--params`, or as many as the signal has samples if that is less.
@@ -29,7 +29,8 @@ pub(super) struct Plan {
     pub folder: Folder,
     pub seeds: Vec<u64>,
     pub holdout: Option<Reduction>,
-    pub resume: bool,
+    /// Whether runs that are there already are kept and gone on with, and not replaced.
+    pub goes_on: bool,
 }
 
 /// One input and its fits.
@@ -68,24 +69,27 @@ impl Compare {
     /// Resolves every model for every input, so that a misspelt name costs no time, and makes the folders.
     pub(super) fn plan(&self, talk: &Talk, device: &Chosen) -> Result<Plan, CliError> {
         let holdout = self.holdout.reduction()?;
-        let names = self.names()?;
+        let files = inputs::expand(&self.inputs, talk)?;
+        let names = inputs::names(&files)?;
         let path = self.out.clone().unwrap_or_else(|| match &*names {
             [name] => PathBuf::from("out").join(format!("{name}-compare")),
             _ => PathBuf::from("out/compare"),
         });
+        let goes_on = !self.flags.force;
+        let seeds = self.seeds();
         let mut plan = Plan {
             inputs: Vec::new(),
-            folder: Folder::open(&path, self.flags.force, self.resume)?,
-            seeds: self.seeds.iter().copied().map(u64::from).collect(),
+            folder: Folder::open(&path, self.flags.force, path.join(folder::COMPARE).exists())?,
+            seeds: seeds.iter().copied().map(u64::from).collect(),
             holdout,
-            resume: self.resume,
+            goes_on,
         };
-        for (input, name) in self.inputs.iter().zip(&names) {
+        for (input, name) in files.iter().zip(&names) {
             let place = match names.len() {
                 1 => Path::new(""),
                 _ => Path::new(name),
             };
-            let planned = self.plan_input(input, place, &path, holdout, talk, device)?;
+            let planned = self.plan_input(input, place, &plan, &seeds, talk, device)?;
             plan.inputs.push(planned);
         }
         if plan.seeds.is_empty() {
@@ -95,6 +99,9 @@ impl Compare {
                 .map(|run| run.seed)
                 .take(1)
                 .collect();
+        }
+        if goes_on {
+            plan.check_rows()?;
         }
         let begun = |run: &PlannedRun| run.folder.file(folder::RECIPE).exists();
         if self.resume
@@ -106,55 +113,64 @@ impl Compare {
         Ok(plan)
     }
 
-    /// The names of the inputs without folder and ending, which name their folders.
-    fn names(&self) -> Result<Vec<String>, CliError> {
-        let mut names: Vec<String> = Vec::new();
-        for (index, input) in self.inputs.iter().enumerate() {
-            let name = input.file_stem().unwrap_or_default().to_string_lossy();
-            if let Some(other) = names.iter().position(|other| *other == name) {
-                return Err(CliError::Usage(format!(
-                    "{} and {} would both have their results in {name}; rename one of them, or compare them one at a time",
-                    self.inputs[other].display(),
-                    self.inputs[index].display()
-                )));
+    /// The names of the models asked for, with every group replaced by those of it that are not named yet.
+    fn models(&self) -> Vec<String> {
+        let mut models: Vec<String> = Vec::new();
+        for name in &self.models {
+            let Some(group) = Preset::group(name) else {
+                models.push(name.clone());
+                continue;
+            };
+            for preset in group {
+                if !models.iter().any(|model| model == preset.name) {
+                    models.push(preset.name.to_string());
+                }
             }
-            names.push(name.into_owned());
         }
-        Ok(names)
+        models
+    }
+
+    /// The seeds asked for: a single number says how many.
+    fn seeds(&self) -> Vec<u32> {
+        match *self.seeds {
+            [count] => (0..count).collect(),
+            _ => self.seeds.clone(),
+        }
     }
 
     fn plan_input(
         &self,
         input: &Path,
         place: &Path,
-        root: &Path,
-        holdout: Option<Reduction>,
+        plan: &Plan,
+        seeds: &[u32],
         talk: &Talk,
         device: &Chosen,
     ) -> Result<PlannedInput, CliError> {
         let signal = load_signal(input, talk)?;
         let layout = signal.layout();
+        let root = plan.folder.path();
         let path = match place.as_os_str().is_empty() {
             true => root.to_owned(),
             false => root.join(place),
         };
-        let folder = Folder::open(&path, self.flags.force, true)?;
-        let source = Source::new(input, signal, holdout, &folder)?;
+        let folder = Folder::open(&path, self.flags.force, plan.goes_on)?;
+        let source = Source::new(input, signal, plan.holdout, &folder)?;
         let mut reduced = None;
         if let Some(held_out) = &source.held_out {
-            held_out.check_files(&folder, self.flags.force, self.resume)?;
+            if plan.goes_on {
+                held_out.check_files(&folder)?;
+            }
             reduced = Some(held_out.describe(&layout));
         }
-        let facts = facts(source.signal.as_ref());
-        let request = self.request(&facts)?;
         let mut runs = Vec::new();
-        for (model, seed, resolved) in self.resolve(&request, &facts)? {
-            let name = match self.seeds.len() {
+        for (model, seed, resolved) in self.resolve(source.signal.as_ref(), seeds)? {
+            let name = match seeds.len() {
                 0 | 1 => model.clone(),
                 _ => format!("{model}-seed{seed}"),
             };
             let place = place.join(name);
-            let folder = Folder::open(&root.join(&place), self.flags.force, self.resume)?;
+            let folder = Folder::open(&root.join(&place), self.flags.force, plan.goes_on)?;
             let session = Session {
                 talk,
                 device,
@@ -162,9 +178,9 @@ impl Compare {
                 signal: source.signal.as_ref(),
                 resolved: &resolved,
                 folder: &folder,
-                resume: self.resume,
+                resume: plan.goes_on,
             };
-            let finished = match self.resume {
+            let finished = match plan.goes_on {
                 true => session.read_back()?,
                 false => None,
             };
@@ -193,21 +209,27 @@ impl Compare {
             // Models for a purpose have the sizes and budgets that it needs.
             return Ok(request);
         }
-        let gives = |paths: &[&str]| {
-            let settings = request.settings.iter();
-            settings
-                .into_iter()
-                .any(|(path, _)| paths.contains(&&**path))
-        };
-        let (has_size, has_end) = (
-            gives(&["model.parameters"]),
-            gives(&["training.steps", "training.seconds"]),
-        );
-        if !has_size {
-            let parameters = DEFAULT_PARAMETERS.min(facts.samples.max(1));
-            request.set("model.parameters", parameters as i64);
+        let named: Vec<String> = request
+            .settings
+            .iter()
+            .map(|(path, _)| path.clone())
+            .collect();
+        let gives = |paths: &[&str]| named.iter().any(|path| paths.contains(&&**path));
+        let has_size = gives(&["model.parameters"]);
+        match self.size_match {
+            SizeMatch::None if has_size => {
+                return Err(CliError::Usage(
+                    "--match none leaves every model its own size; leave --params out, or --match"
+                        .into(),
+                ));
+            }
+            SizeMatch::Params | SizeMatch::Bytes if !has_size => {
+                let parameters = DEFAULT_PARAMETERS.min(facts.samples.max(1));
+                request.set("model.parameters", parameters as i64);
+            }
+            _ => (),
         }
-        if !has_end {
+        if !gives(&["training.steps", "training.samples", "training.seconds"]) {
             request.set("training.steps", DEFAULT_STEPS);
         }
         Ok(request)
@@ -216,33 +238,81 @@ impl Compare {
     /// Every model with every seed.
     fn resolve(
         &self,
-        request: &Request,
-        facts: &SignalFacts,
+        signal: &dyn Signal,
+        seeds: &[u32],
     ) -> Result<Vec<(String, u64, Resolved)>, CliError> {
-        let seeds: Vec<Option<u32>> = match &*self.seeds {
+        let facts = facts(signal);
+        let request = self.request(&facts)?;
+        let models = self.models();
+        if let Some(model) = twice(&models) {
+            return Err(CliError::Usage(format!("--models names {model} twice")));
+        }
+        if let Some(seed) = twice(seeds) {
+            return Err(CliError::Usage(format!("--seeds names {seed} twice")));
+        }
+        let seeds: Vec<Option<u32>> = match seeds {
             [] => vec![None],
             seeds => seeds.iter().copied().map(Some).collect(),
         };
         let mut runs = Vec::new();
-        for model in &self.models {
+        for model in &models {
             for seed in &seeds {
                 let mut request = request.clone();
                 request.model = Some(model.clone());
                 if let Some(seed) = *seed {
                     request.set("training.seed", i64::from(seed));
                 }
-                let resolved = resolve(&request, facts)?;
+                let mut resolved = resolve(&request, &facts)?;
+                if self.size_match == SizeMatch::Bytes
+                    && let Some(asked) = resolved.asked
+                {
+                    let beside = beside_weights(&resolved, signal);
+                    let parameters = asked.saturating_sub(beside / size_of::<f32>());
+                    request.set("model.parameters", parameters.max(1) as i64);
+                    resolved = resolve(&request, &facts)?;
+                }
                 let seed = resolved.recipe.training.seed;
                 runs.push((model.clone(), seed, resolved));
             }
         }
-        if let Some(model) = twice(&self.models) {
-            return Err(CliError::Usage(format!("--models names {model} twice")));
-        }
-        if let Some(seed) = twice(&self.seeds) {
-            return Err(CliError::Usage(format!("--seeds names {seed} twice")));
-        }
         Ok(runs)
+    }
+}
+
+/// The bytes of a model file beside the weights.
+fn beside_weights(resolved: &Resolved, signal: &dyn Signal) -> usize {
+    let network = &resolved.network;
+    let weights = network.initialize(resolved.recipe.training.seed);
+    let bytes = model(resolved, &signal.layout(), weights).to_bytes().len();
+    bytes - network.parameter_count() * size_of::<f32>()
+}
+
+impl Plan {
+    /// Checks that the table of an earlier comparison in the folder has no row that the new one would lose.
+    fn check_rows(&self) -> Result<(), CliError> {
+        let Some(bytes) = self.folder.read(folder::COMPARE)? else {
+            return Ok(());
+        };
+        let places: Vec<&str> = self
+            .inputs
+            .iter()
+            .flat_map(|input| input.runs.iter().map(|run| &*run.place))
+            .collect();
+        match ComparedFit::folders(&bytes) {
+            Ok(folders) => match folders.iter().find(|place| !places.contains(&&***place)) {
+                Some(place) => Err(FolderError::OtherRun {
+                    folder: self.folder.path().to_owned(),
+                    difference: format!("its table has {place}, which is not asked for now"),
+                }
+                .into()),
+                None => Ok(()),
+            },
+            Err(reason) => Err(FolderError::Damaged {
+                path: self.folder.file(folder::COMPARE),
+                reason,
+            }
+            .into()),
+        }
     }
 }
 

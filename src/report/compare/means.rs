@@ -3,14 +3,17 @@
 use serde::Serialize;
 
 use super::{ComparedInput, ComparedModel};
+use crate::metrics::smaller_is_better;
 use crate::render::Metrics;
 use crate::train::StoppedBy;
 
-/// One model over all inputs for which every model is finished, so that all means are over the same ones.
+/// One model over all inputs of a kind for which every model is finished, so that all means are over the same ones.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ComparedMean {
     /// Name of the preset, or of a filter.
     pub model: String,
+    /// The kind of the inputs: kinds have other metrics.
+    pub kind: String,
     /// How many inputs the mean is over.
     pub inputs: usize,
     /// Trained real numbers, where they are the same for every input.
@@ -23,24 +26,74 @@ pub struct ComparedMean {
     pub metrics: Metrics,
     /// Sample standard deviation over the seeds of the means over the inputs, where there are several seeds.
     pub standard_deviation: Option<Metrics>,
+    /// Mean over the inputs of the place by the leading metric, 1 for the best; where there are several inputs and models.
+    pub rank: Option<f64>,
+    /// On how many inputs no other model is better; where there are several inputs and models.
+    pub wins: Option<usize>,
 }
 
-/// The means of every model; none when there is only one input and one seed.
+/// The means of every model over the inputs of each kind; none for a kind with one input when there is one seed.
 pub(super) fn means(inputs: &[ComparedInput], seeds: &[u64]) -> Vec<ComparedMean> {
-    let mut names: Vec<&str> = Vec::new();
-    for row in inputs.iter().flat_map(|input| &input.models) {
-        if !names.contains(&&*row.model) {
-            names.push(&row.model);
-        }
-    }
-    let finished: Vec<&ComparedInput> = inputs
-        .iter()
+    let kinds = distinct(inputs.iter().map(|input| input.input.kind()));
+    let of_kinds = kinds.into_iter().map(|kind| {
+        let inputs = inputs.iter().filter(|input| input.input.kind() == kind);
+        means_of_kind(kind, &inputs.collect::<Vec<_>>(), seeds)
+    });
+    of_kinds.flatten().collect()
+}
+
+fn means_of_kind(kind: &str, inputs: &[&ComparedInput], seeds: &[u64]) -> Vec<ComparedMean> {
+    let rows = inputs.iter().flat_map(|input| &input.models);
+    let names = distinct(rows.map(|row| &*row.model));
+    let finished = inputs.iter().copied();
+    let finished: Vec<&ComparedInput> = finished
         .filter(|input| names.iter().all(|name| is_finished(input, name, seeds)))
         .collect();
     if finished.is_empty() || finished.len() * seeds.len() < 2 {
         return Vec::new();
     }
-    names.iter().map(|name| mean(name, &finished)).collect()
+    let mut means: Vec<ComparedMean> = names
+        .iter()
+        .map(|name| mean(name, kind, &finished))
+        .collect();
+    if finished.len() > 1 && names.len() > 1 {
+        for mean in &mut means {
+            let places: Vec<usize> = finished
+                .iter()
+                .map(|input| place(&mean.model, input))
+                .collect();
+            mean.rank = Some(average(places.iter().map(|&place| place as f64)));
+            mean.wins = Some(places.iter().filter(|&&place| place == 1).count());
+        }
+    }
+    means
+}
+
+/// The place of `model` among all models on one input: 1 more than the number of those that are better by the mean of the leading metric over
+/// the seeds.
+fn place(model: &str, input: &ComparedInput) -> usize {
+    let names = distinct(input.models.iter().map(|row| &*row.model));
+    let value = |name: &str| {
+        let rows = input.models.iter().filter(|row| row.model == name);
+        let leading = rows.filter_map(|row| row.metrics.0.first());
+        average(leading.map(|(name, value)| match smaller_is_better(name) {
+            true => -value,
+            false => *value,
+        }))
+    };
+    let own = value(model);
+    1 + names.iter().filter(|name| value(name) > own).count()
+}
+
+/// Every value once, in the order in which they first appear.
+fn distinct<'a>(values: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    for value in values {
+        if !found.contains(&value) {
+            found.push(value);
+        }
+    }
+    found
 }
 
 /// Whether `model` has been fitted to `input` with every seed.
@@ -55,7 +108,7 @@ fn is_finished(input: &ComparedInput, model: &str, seeds: &[u64]) -> bool {
     seeds.iter().all(|&seed| of(seed))
 }
 
-fn mean(model: &str, inputs: &[&ComparedInput]) -> ComparedMean {
+fn mean(model: &str, kind: &str, inputs: &[&ComparedInput]) -> ComparedMean {
     let rows: Vec<&ComparedModel> = inputs
         .iter()
         .flat_map(|input| input.models.iter().filter(|row| row.model == model))
@@ -64,32 +117,34 @@ fn mean(model: &str, inputs: &[&ComparedInput]) -> ComparedMean {
     let mut seeds: Vec<u64> = fits().map(|fit| fit.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
-    let over = |metric: usize, seed: Option<u64>| {
-        average(
-            rows.iter()
-                .filter(|row| seed.is_none() || row.fit.as_ref().map(|fit| fit.seed) == seed)
-                .map(|row| row.metrics.0[metric].1),
-        )
+    let over = |metric: &str, seed: Option<u64>| {
+        let rows = rows.iter();
+        let rows =
+            rows.filter(|row| seed.is_none() || row.fit.as_ref().map(|fit| fit.seed) == seed);
+        average(rows.filter_map(|row| row.metrics.get(metric)))
     };
-    let metrics = |of: &dyn Fn(usize) -> f64| {
-        let names = rows[0].metrics.0.iter().enumerate();
-        Metrics(names.map(|(i, (name, _))| (name.clone(), of(i))).collect())
+    let metrics = |of: &dyn Fn(&str) -> f64| {
+        let names = rows[0].metrics.0.iter();
+        Metrics(names.map(|(name, _)| (name.clone(), of(name))).collect())
     };
     ComparedMean {
         model: model.to_string(),
+        kind: kind.to_string(),
         inputs: inputs.len(),
         parameters: same(fits().map(|fit| fit.parameters)),
         steps: same(fits().map(|fit| fit.steps)),
         seconds: fits()
             .next()
             .map(|_| average(fits().map(|fit| fit.seconds))),
-        metrics: metrics(&|i| over(i, None)),
+        metrics: metrics(&|name| over(name, None)),
         standard_deviation: (seeds.len() > 1).then(|| {
-            metrics(&|i| {
-                let of_seeds: Vec<f64> = seeds.iter().map(|&seed| over(i, Some(seed))).collect();
+            metrics(&|name| {
+                let of_seeds: Vec<f64> = seeds.iter().map(|&seed| over(name, Some(seed))).collect();
                 deviation(&of_seeds)
             })
         }),
+        rank: None,
+        wins: None,
     }
 }
 

@@ -1,0 +1,197 @@
+//! The tables of a comparison: one for people, as text or LaTeX, and one for programs.
+
+use super::super::table::Table;
+use super::super::{format_count, format_metric};
+use super::{CompareReport, ComparedInput, ComparedMean, ComparedModel};
+use crate::render::Metric;
+
+impl CompareReport {
+    /// For people: the rows of every input, then the means, with rounded numbers; a dash stands for what there is not.
+    pub fn table(&self) -> Table {
+        let rows: Vec<Row> = self
+            .rows()
+            .map(|(input, model)| Row::new(input, model))
+            .chain(self.means.iter().map(|mean| self.mean_row(mean)))
+            .collect();
+        let names = metric_names(rows.iter().map(|row| row.metrics));
+        let Some(leading) = names.first() else {
+            return Table {
+                header: Vec::new(),
+                rows: Vec::new(),
+                words: 0,
+            };
+        };
+        let (many, seeded) = (self.inputs.len() > 1, self.seeds.len() > 1);
+        let ranked = self.means.iter().any(|mean| mean.rank.is_some());
+        let deviation = format!("{leading} sd");
+
+        let mut header = vec!["model", "parameters", "steps", "seconds"];
+        if seeded {
+            header.insert(1, "seed");
+        }
+        if many || seeded {
+            header.insert(0, "input");
+        }
+        for name in &names {
+            header.push(name);
+            if seeded && name == leading {
+                header.push(&deviation);
+            }
+        }
+        if ranked {
+            header.extend(["rank", "wins"]);
+        }
+        let cells = rows.iter().map(|row| {
+            let cell = |name: &str| match name {
+                "input" => row.input.clone(),
+                "model" => row.model.to_string(),
+                "seed" => cell(row.seed, |seed| seed.to_string()),
+                "parameters" => cell(row.parameters, |count| format_count(count as u64)),
+                "steps" => cell(row.steps, format_count),
+                "seconds" => cell(row.seconds, |seconds| format!("{seconds:.1}")),
+                "rank" => cell(row.mean.and_then(|mean| mean.rank), |rank| {
+                    format!("{rank:.2}")
+                }),
+                "wins" => cell(row.mean.and_then(|mean| mean.wins), |wins| wins.to_string()),
+                name if name == deviation => cell(row.deviation(), |value| format!("{value:.3}")),
+                name => cell(find(row.metrics, name), |value| format_metric(name, value)),
+            };
+            header.iter().map(|name| cell(name)).collect()
+        });
+        Table {
+            rows: cells.collect(),
+            words: if many || seeded { 2 } else { 1 },
+            header: header.iter().map(|name| (*name).to_string()).collect(),
+        }
+    }
+
+    /// For programs: one row a fit or filter, without means, with numbers as they are; what there is not is empty.
+    pub fn data(&self) -> Table {
+        let names = metric_names(self.rows().map(|(_, model)| &*model.metrics.0));
+        let fixed = [
+            "input",
+            "kind",
+            "model",
+            "stopped_by",
+            "seed",
+            "parameters",
+            "bytes",
+            "steps",
+            "samples_seen",
+            "seconds",
+        ];
+        let rows = self.rows().map(|(input, model)| {
+            let fit = model.fit.as_ref();
+            let of =
+                |text: &dyn Fn(&super::ComparedFit) -> String| fit.map(text).unwrap_or_default();
+            let mut cells = vec![
+                input.input.path.clone(),
+                input.input.kind().to_string(),
+                model.model.clone(),
+                of(&|fit| fit.stopped_by.name().to_string()),
+                of(&|fit| fit.seed.to_string()),
+                of(&|fit| fit.parameters.to_string()),
+                of(&|fit| fit.bytes.to_string()),
+                of(&|fit| fit.steps.to_string()),
+                of(&|fit| fit.samples_seen.to_string()),
+                of(&|fit| fit.seconds.to_string()),
+            ];
+            cells.extend(names.iter().map(|name| {
+                let value = find(&model.metrics.0, name);
+                value.map_or_else(String::new, |value| value.to_string())
+            }));
+            cells
+        });
+        Table {
+            rows: rows.collect(),
+            words: 4,
+            header: fixed
+                .iter()
+                .chain(&names)
+                .map(|name| (*name).to_string())
+                .collect(),
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&ComparedInput, &ComparedModel)> {
+        let inputs = self.inputs.iter();
+        inputs.flat_map(|input| input.models.iter().map(move |model| (input, model)))
+    }
+
+    fn mean_row<'a>(&self, mean: &'a ComparedMean) -> Row<'a> {
+        let kinds = self.inputs.iter().map(|input| input.input.kind());
+        let of_kind = kinds.clone().filter(|kind| *kind == mean.kind).count();
+        let mut input = "mean".to_string();
+        // Of a comparison that was cut short, or in which a run failed.
+        if mean.inputs != of_kind {
+            input += &format!(" of {}", mean.inputs);
+        }
+        if of_kind != kinds.count() {
+            input += &format!(", {}", mean.kind);
+        }
+        Row {
+            input,
+            model: &mean.model,
+            seed: None,
+            parameters: mean.parameters,
+            steps: mean.steps,
+            seconds: mean.seconds,
+            metrics: &mean.metrics.0,
+            mean: Some(mean),
+        }
+    }
+}
+
+/// What one line of the table for people shows.
+struct Row<'a> {
+    input: String,
+    model: &'a str,
+    seed: Option<u64>,
+    parameters: Option<usize>,
+    steps: Option<u64>,
+    seconds: Option<f64>,
+    metrics: &'a [Metric],
+    /// Of a row that is a mean.
+    mean: Option<&'a ComparedMean>,
+}
+
+impl<'a> Row<'a> {
+    fn new(input: &ComparedInput, model: &'a ComparedModel) -> Self {
+        let fit = model.fit.as_ref();
+        Self {
+            input: input.input.name(),
+            model: &model.model,
+            seed: fit.map(|fit| fit.seed),
+            parameters: fit.map(|fit| fit.parameters),
+            steps: fit.map(|fit| fit.steps),
+            seconds: fit.map(|fit| fit.seconds),
+            metrics: &model.metrics.0,
+            mean: None,
+        }
+    }
+
+    /// Of the leading metric, over the seeds.
+    fn deviation(&self) -> Option<f64> {
+        let deviation = self.mean?.standard_deviation.as_ref()?;
+        deviation.0.first().map(|(_, value)| *value)
+    }
+}
+
+/// The names of all metrics, in the order in which they first appear.
+fn metric_names<'a>(rows: impl Iterator<Item = &'a [Metric]>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in rows.flatten() {
+        if !names.contains(&&**name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn find(metrics: &[Metric], name: &str) -> Option<f64> {
+    metrics.iter().find(|(n, _)| n == name).map(|(_, v)| *v)
+}
+
+fn cell<T>(value: Option<T>, text: impl Fn(T) -> String) -> String {
+    value.map_or("-".into(), text)
+}
