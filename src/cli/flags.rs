@@ -16,6 +16,9 @@ pub(super) struct RunFlags {
     /// What the model is for: fidelity (the default), or upsampling, which fits what lies between the pixels too
     #[arg(long = "for", value_name = "PURPOSE", help_heading = "Recipe")]
     pub purpose: Option<String>,
+    /// Whose recipe it follows: ours (the default), or paper, what the authors of the model ran, as far as the comments in its file say
+    #[arg(long, value_name = "NAME", help_heading = "Recipe")]
+    pub recipe: Option<String>,
     /// Stop after this many optimizer steps
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_count, help_heading = "Size and budget")]
     pub steps: Option<usize>,
@@ -103,6 +106,7 @@ impl RunFlags {
     pub fn request(&self) -> Result<Request, CliError> {
         let mut request = Request {
             purpose: self.purpose.clone(),
+            recipe: self.recipe.clone(),
             ..Request::default()
         };
         if let Some(steps) = self.steps {

@@ -11,7 +11,7 @@ mod resolve;
 mod table;
 
 pub use preset::{About, DEFAULT_PRESET, Family, PRESETS, Preset};
-pub use purpose::DEFAULT_PURPOSE;
+pub use purpose::{DEFAULT_PURPOSE, DEFAULT_RECIPE};
 pub use quantity::{parse_count, parse_seconds};
 pub use recipe::{ModelRecipe, Recipe, TrainingRecipe};
 pub use resolve::{CUSTOM, Request, Resolved, SignalFacts, resolve};

@@ -14,7 +14,7 @@ pub const DEFAULT_PRESET: &str = "hash-kan";
 pub enum Family {
     /// Learnable functions of one number on the edges, or on the nodes, of the network.
     Kan,
-    /// Matrices between fixed activations, with or without an encoding of the coordinates.
+    /// Matrices between activations that all units of a layer share, with or without an encoding of the coordinates.
     Classical,
     /// Features trained where they lie, on grids, and interpolated; a small network may read them.
     Local,
@@ -37,7 +37,7 @@ impl Family {
     pub fn summary(self) -> &'static str {
         match self {
             Self::Kan => "learnable functions of one number on the edges of the network",
-            Self::Classical => "matrices between fixed activations",
+            Self::Classical => "matrices between activations that the units of a layer share",
             Self::Local => "features trained where they lie, on grids, and interpolated",
         }
     }
@@ -79,10 +79,24 @@ macro_rules! presets {
 presets![
     "fourier-kan",
     "spline-kan",
+    "fkan",
+    "sl2a",
+    "gkan",
+    "chebyshev-kan",
+    "rbf-kan",
+    "relu-kan",
+    "wav-kan",
     "siren",
     "wire",
+    "finer",
+    "gauss",
+    "staf",
+    "relu-ff",
+    "pe",
+    "relu",
     "hash-grid",
-    "hash-kan"
+    "hash-kan",
+    "grid",
 ];
 
 impl Preset {

@@ -1,5 +1,5 @@
-//! What a model is for and what it is fitted to: settings that a config file keeps in its tables `[for]` and `[on]`, as lists of `path=value`
-//! pairs.
+//! What a model is for, what it is fitted to and whose recipe it follows: settings that a config file keeps in its tables `[for]`, `[on]` and
+//! `[recipe]`, as lists of `path=value` pairs.
 //!
 //! ```toml
 //! [on]
@@ -7,6 +7,9 @@
 //!
 //! [for]
 //! upsampling = ["training.footprint=area", "training.steps=800"]
+//!
+//! [recipe]
+//! paper = ["training.optimizer.kind=adam", "training.optimizer.learning_rate=1e-4"]
 //! ```
 
 use std::collections::BTreeMap;
@@ -19,7 +22,10 @@ use super::table::{nearest, parse_pair, set};
 /// The purpose that every model has and that changes nothing.
 pub const DEFAULT_PURPOSE: &str = "fidelity";
 
-/// The settings of one config file for every purpose, or every kind of signal, that it names.
+/// The recipe that every model has and that changes nothing.
+pub const DEFAULT_RECIPE: &str = "ours";
+
+/// The settings of one config file for every purpose, kind of signal or recipe that it names.
 #[derive(Debug, Clone)]
 pub(super) struct Purposes {
     /// The name of the table.
@@ -32,6 +38,8 @@ impl Purposes {
     pub const FOR: &'static str = "for";
     /// The table of kinds of signals.
     pub const ON: &'static str = "on";
+    /// The table of recipes of others.
+    pub const RECIPE: &'static str = "recipe";
 
     /// Takes the table called `name` out of that of a config file.
     ///
@@ -52,7 +60,7 @@ impl Purposes {
         })
     }
 
-    /// Sets in `table` what there is for a purpose, or on a kind of signals.
+    /// Sets in `table` what there is for a purpose, on a kind of signals, or in a recipe.
     ///
     /// # Errors
     /// [`ConfigError::Field`] with the setting that is at fault.
@@ -65,23 +73,30 @@ impl Purposes {
         Ok(())
     }
 
-    /// Whether one of the config files has something for `purpose`.
+    /// Whether one of the config files has something under `wanted`, or it is the `default`, which needs nothing.
     ///
     /// # Errors
     /// [`ConfigError::Field`] that says what there is for the model called `name`.
-    pub fn check(all: [&Self; 2], purpose: &str, name: &str) -> Result<(), ConfigError> {
+    pub fn check(
+        all: [&Self; 2],
+        wanted: &str,
+        default: &str,
+        name: &str,
+    ) -> Result<(), ConfigError> {
         let named = all
             .into_iter()
             .flat_map(|purposes| purposes.settings.keys());
-        let mut known = vec![DEFAULT_PURPOSE];
+        let mut known = vec![default];
         known.extend(named.map(String::as_str));
-        if known.contains(&purpose) {
+        if known.contains(&wanted) {
             return Ok(());
         }
         known.dedup();
-        let suggestion = nearest(purpose, known.iter().copied());
+        let flag = all[0].table;
+        let noun = if flag == Self::FOR { "purpose" } else { flag };
+        let suggestion = nearest(wanted, known.iter().copied());
         Err(ConfigError::Field(format!(
-            "--for {purpose}: {name} has no such purpose{}; it has: {}",
+            "--{flag} {wanted}: {name} has no such {noun}{}; it has: {}",
             suggestion.map_or_else(String::new, |s| format!(", did you mean {s:?}?")),
             known.join(", ")
         )))

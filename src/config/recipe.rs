@@ -25,7 +25,7 @@ pub struct Recipe {
 pub struct ModelRecipe {
     /// Name of the preset that the recipe started from; `custom` for a list of layers of one's own.
     pub preset: String,
-    /// Parameters to size the layers to; without it their widths stay as written.
+    /// Parameters to size the layers to; without it, or with 0, their widths stay as written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<usize>,
     /// Most parameters for each sample of the signal, unless a number is asked for; 1 when left out.

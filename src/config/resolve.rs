@@ -1,4 +1,4 @@
-//! From preset, purpose, file and flags to a checked recipe and network.
+//! From preset, purpose, recipe, file and flags to a checked recipe and network.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::ConfigError;
 use super::preset::{DEFAULT_PRESET, Preset};
-use super::purpose::{DEFAULT_PURPOSE, Purposes};
+use super::purpose::{DEFAULT_PURPOSE, DEFAULT_RECIPE, Purposes};
 use super::recipe::{ModelRecipe, Recipe};
 use super::table::{merge, nearest, parse_pair, set};
 use crate::engine::Loss;
@@ -37,6 +37,8 @@ pub struct Request {
     pub model: Option<String>,
     /// `--for`.
     pub purpose: Option<String>,
+    /// `--recipe`.
+    pub recipe: Option<String>,
     /// `--config`.
     pub file: Option<PathBuf>,
     /// Flags and `--set`, as path and value, in order.
@@ -92,12 +94,13 @@ pub struct Resolved {
     pub asked: Option<usize>,
 }
 
-/// Lays preset, purpose, file and settings over each other, sizes the layers and checks everything.
+/// Lays preset, purpose, recipe, file and settings over each other, sizes the layers and checks everything.
 ///
 /// # Errors
 /// [`ConfigError`], one sentence with the field, file or name.
 pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, ConfigError> {
     let purpose = request.purpose.as_deref().unwrap_or(DEFAULT_PURPOSE);
+    let whose = request.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
     let mut file = request
         .file
         .as_ref()
@@ -106,6 +109,7 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         .unwrap_or_default();
     let purposes_of_file = Purposes::take(Purposes::FOR, &mut file)?;
     let kinds_of_file = Purposes::take(Purposes::ON, &mut file)?;
+    let recipes_of_file = Purposes::take(Purposes::RECIPE, &mut file)?;
     let model_of_file = file.get("model").and_then(Value::as_table);
     let preset_of_file = model_of_file
         .and_then(|m| m.get("preset"))
@@ -125,12 +129,17 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     };
     let purposes = Purposes::take(Purposes::FOR, &mut table)?;
     Purposes::take(Purposes::ON, &mut table)?.apply(signal.kind, &mut table)?;
-    Purposes::check([&purposes, &purposes_of_file], purpose, name)?;
+    let recipes = Purposes::take(Purposes::RECIPE, &mut table)?;
+    let both = [&purposes, &purposes_of_file];
+    Purposes::check(both, purpose, DEFAULT_PURPOSE, name)?;
+    Purposes::check([&recipes, &recipes_of_file], whose, DEFAULT_RECIPE, name)?;
     purposes.apply(purpose, &mut table)?;
+    recipes.apply(whose, &mut table)?;
     let model_of_preset = table.get("model").cloned();
     lay_over(&mut table, file.clone());
     kinds_of_file.apply(signal.kind, &mut table)?;
     purposes_of_file.apply(purpose, &mut table)?;
+    recipes_of_file.apply(whose, &mut table)?;
     if let Some(name) = &request.model
         && has_own_layers
         && preset_of_file != Some(name)
@@ -169,12 +178,13 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         // As many steps for each segment as the preset has for one signal.
         recipe.training.steps = recipe.training.steps.map(|steps| steps * segments as u64);
     }
+    let parameters = recipe.model.parameters.filter(|&parameters| parameters > 0);
     let is_asked = |(path, _): &(String, _)| path == "model.parameters";
     let asked = match request.settings.iter().any(is_asked) {
-        true => recipe.model.parameters,
+        true => parameters,
         false => None,
     };
-    let budget = recipe.model.parameters.map(|parameters| match asked {
+    let budget = parameters.map(|parameters| match asked {
         Some(asked) => SizeBudget::About(asked / segments),
         None => {
             let most = per_sample * signal.samples as f64 / segments as f64;

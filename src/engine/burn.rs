@@ -38,12 +38,24 @@ impl BurnEngine {
 pub fn forward(network: &Network, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
     let mut rest = parameters;
     let mut x = input;
-    for (config, count) in network.layers().iter().zip(network.tensors_per_layer()) {
+    let is_factor = network.is_factor();
+    let mut factors = Vec::with_capacity(is_factor.len());
+    for (index, count) in network.tensors_per_layer().into_iter().enumerate() {
+        let layer = network.layers()[index].layer();
         let (own, others) = rest.split_at(count);
-        x = config.layer().forward(own, x);
+        x = layer.forward(own, x);
+        if let Some(factor) = layer.factor() {
+            x = x * kept(&factors, factor);
+        }
+        factors.push(is_factor[index].then(|| x.clone()));
         rest = others;
     }
     x
+}
+
+/// What was kept of a layer that is a factor.
+fn kept<T: Clone>(factors: &[Option<T>], layer: usize) -> T {
+    factors[layer].clone().expect("the network says so")
 }
 
 /// Value `[n, 1]` and gradient `[n, d_in]` of a network with one output, by the derivative rules of its layers.
@@ -64,9 +76,21 @@ fn forward_with_gradient(
     let mut tangents: Vec<Tensor<2>> = (0..d_in).map(axis).collect();
     let mut rest = parameters;
     let mut x = input;
-    for (config, count) in network.layers().iter().zip(network.tensors_per_layer()) {
+    let is_factor = network.is_factor();
+    let mut factors = Vec::with_capacity(is_factor.len());
+    for (index, count) in network.tensors_per_layer().into_iter().enumerate() {
+        let layer = network.layers()[index].layer();
         let (own, others) = rest.split_at(count);
-        (x, tangents) = config.layer().forward_with_tangents(own, x, tangents);
+        (x, tangents) = layer.forward_with_tangents(own, x, tangents);
+        if let Some(factor) = layer.factor() {
+            let (other, of_other): (Tensor<2>, Vec<Tensor<2>>) = kept(&factors, factor);
+            let both = tangents.into_iter().zip(of_other);
+            tangents = both
+                .map(|(t, o)| t * other.clone() + x.clone() * o)
+                .collect();
+            x = x * other;
+        }
+        factors.push(is_factor[index].then(|| (x.clone(), tangents.clone())));
         rest = others;
     }
     (x, Tensor::cat(tangents, 1))

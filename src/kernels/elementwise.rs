@@ -120,6 +120,21 @@ fn multiply_body<const FMA: bool>(x: &[f32], y: &[f32], product: &mut [f32]) {
     );
 }
 
+/// sum += x y, element by element.
+pub fn add_product(x: &[f32], y: &[f32], sum: &mut [f32]) {
+    dispatch!(add_product_body(x: &[f32], y: &[f32], sum: &mut [f32]));
+}
+
+#[inline(always)]
+fn add_product_body<const FMA: bool>(x: &[f32], y: &[f32], sum: &mut [f32]) {
+    for_each(
+        [x, y],
+        [sum],
+        #[inline(always)]
+        |[x, y], [sum]| [mul_add::<FMA>(x, y, sum)],
+    );
+}
+
 /// sum += x y z, element by element.
 pub fn multiply_add([x, y, z]: [&[f32]; 3], sum: &mut [f32]) {
     dispatch!(multiply_add_body(x: &[f32], y: &[f32], z: &[f32], sum: &mut [f32]));

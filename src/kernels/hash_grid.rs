@@ -16,6 +16,9 @@ use cells::{Cells, ROWS};
 /// Most inputs of a row.
 pub const MOST_AXES: usize = 4;
 
+/// F: how many features a vertex may have.
+pub const FEATURES: [usize; 5] = [1, 2, 3, 4, 8];
+
 /// Most resolutions of a grid.
 pub const MOST_LEVELS: usize = 32;
 
@@ -27,7 +30,7 @@ const PRIMES: [u32; MOST_AXES] = [1, 2_654_435_761, 805_459_861, 3_674_653_429];
 pub struct HashGridShape {
     /// Inputs of a row, from 1 to [`MOST_AXES`].
     d_in: usize,
-    /// F: 1, 2, 4 or 8.
+    /// F, one of [`FEATURES`].
     features: usize,
     count: usize,
     levels: [Level; MOST_LEVELS],
@@ -188,9 +191,10 @@ macro_rules! specialise {
         match $features {
             1 => $body::<FMA, $d, $c, 1>($($argument),*),
             2 => $body::<FMA, $d, $c, 2>($($argument),*),
+            3 => $body::<FMA, $d, $c, 3>($($argument),*),
             4 => $body::<FMA, $d, $c, 4>($($argument),*),
             8 => $body::<FMA, $d, $c, 8>($($argument),*),
-            _ => panic!("{} features are not 1, 2, 4 or 8", $features),
+            _ => panic!("{} features are none of {FEATURES:?}", $features),
         }
     };
 }

@@ -7,7 +7,7 @@ use super::trigonometry::{is_beyond_limit, sin_cos_lane};
 use super::{dispatch, for_each};
 
 /// sin and cos of every number, `sin` holding the numbers before.
-fn sin_cos(sin: &mut [f32], cos: &mut [f32]) {
+pub(super) fn sin_cos(sin: &mut [f32], cos: &mut [f32]) {
     if is_beyond_limit(sin, 1.0) {
         for_each([], [sin, cos], |[], [x, _]| x.sin_cos().into());
     } else {

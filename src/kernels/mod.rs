@@ -26,6 +26,7 @@ mod matrix;
 pub mod node_spline;
 pub mod normalize;
 pub mod optimizer;
+pub mod sinusoids;
 mod spline;
 pub mod spline_layer;
 mod spline_narrow;
@@ -33,6 +34,7 @@ mod spline_sorted;
 pub mod transpose;
 pub mod trigonometry;
 mod vector;
+pub mod wavelet;
 
 pub use buffer::Buffer;
 pub use cache::second_level_cache;

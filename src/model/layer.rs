@@ -7,8 +7,9 @@ use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
 use super::layers::{
-    ChebyshevKan, FactoredKan, Finer, FourierKan, Gabor, GatedTanh, Gauss, HarmonicKan, HashGrid,
-    LayerNorm, Linear, RbfKan, Relu, ReluKan, Sine, SplineKan,
+    ChebyshevKan, FactoredKan, Finer, FourierFeatures, FourierKan, Gabor, GatedTanh, Gauss, Grid,
+    HarmonicKan, HashGrid, LayerNorm, Linear, PositionalEncoding, Product, RbfKan, Relu, ReluKan,
+    Sine, SplineKan, Staf, WaveletKan,
 };
 use super::parameters::{Parameter, ParameterSpec};
 use super::tangents::TangentForm;
@@ -117,6 +118,11 @@ pub trait Layer: Debug + Send + Sync {
     /// Sets what [`Layer::size`] tells.
     fn set_size(&mut self, size: usize) {
         self.set_d_out(size);
+    }
+
+    /// The place of the layer, before this one, whose output the output of this one is multiplied with, number by number.
+    fn factor(&self) -> Option<usize> {
+        None
     }
 
     /// Fills fields that were left to the signal, in a layer with `d_in` inputs.
@@ -264,4 +270,10 @@ layer_kinds! {
     "layer-norm" => LayerNorm,
     "relu" => Relu,
     "hash-grid" => HashGrid,
+    "grid" => Grid,
+    "fourier-features" => FourierFeatures,
+    "positional-encoding" => PositionalEncoding,
+    "staf" => Staf,
+    "wavelet-kan" => WaveletKan,
+    "product" => Product,
 }

@@ -33,6 +33,11 @@ pub enum NetworkError {
         /// Trained real numbers.
         found: usize,
     },
+    /// Nothing would change in training.
+    #[error(
+        "no layer of the network has anything to train; add one with weights, for instance linear"
+    )]
+    Untrained,
     /// A field of one layer is out of range.
     #[error("model.layers.{index} ({kind}): {message}")]
     Layer {
@@ -99,6 +104,7 @@ impl Network {
         }
         let last = layers.len().checked_sub(1).ok_or(NetworkError::Empty)?;
         let mut width = d_in;
+        let mut widths = Vec::with_capacity(layers.len());
         for (index, config) in layers.iter_mut().enumerate() {
             let kind = config.kind();
             let layer = config.layer_mut();
@@ -106,12 +112,17 @@ impl Network {
                 layer.set_d_out(d_out);
             }
             layer.derive(width, hints);
-            layer.check(width).map_err(|message| NetworkError::Layer {
+            let named = |message| NetworkError::Layer {
                 index,
                 kind,
                 message,
-            })?;
+            };
+            layer.check(width).map_err(named)?;
             width = layer.d_out(width);
+            if let Some(factor) = layer.factor() {
+                check_factor(factor, width, &widths).map_err(named)?;
+            }
+            widths.push(width);
         }
         if width != d_out {
             return Err(NetworkError::Output {
@@ -162,6 +173,15 @@ impl Network {
         })
     }
 
+    /// Whether the output of a layer is also a factor of that of a later one, see [`Layer::factor`](super::Layer::factor); for each layer.
+    pub fn is_factor(&self) -> Vec<bool> {
+        let mut all = vec![false; self.layers.len()];
+        for factor in self.layers.iter().filter_map(|l| l.layer().factor()) {
+            all[factor] = true;
+        }
+        all
+    }
+
     /// How many parameter tensors each layer has in a segment.
     pub fn tensors_per_layer(&self) -> Vec<usize> {
         self.layers_with_d_in()
@@ -193,16 +213,16 @@ impl Network {
             .map(|(config, d_in)| config.layer().multiply_adds(d_in))
     }
 
-    /// Checks, before memory is taken, that the network is small enough to be trained.
+    /// Checks, before memory is taken, that the network has something to train and is small enough for it.
     ///
     /// # Errors
-    /// [`NetworkError::TooLarge`].
+    /// [`NetworkError::Untrained`], [`NetworkError::TooLarge`].
     pub fn check_size(&self) -> Result<(), NetworkError> {
-        let found = self.parameter_count();
-        if found > MOST_PARAMETERS {
-            return Err(NetworkError::TooLarge { found });
+        match self.parameter_count() {
+            0 => Err(NetworkError::Untrained),
+            1..=MOST_PARAMETERS => Ok(()),
+            found => Err(NetworkError::TooLarge { found }),
         }
-        Ok(())
     }
 
     /// The widest row between two layers, inputs and outputs included.
@@ -258,5 +278,20 @@ impl Network {
             }
         }
         Parameters { tensors }
+    }
+}
+
+/// Checks that the layer at `factor` is one of the earlier ones, which have these `widths`, and as wide as the product.
+fn check_factor(factor: usize, width: usize, widths: &[usize]) -> Result<(), String> {
+    match widths.get(factor) {
+        None if widths.is_empty() => Err("of needs an earlier layer, and this is the first".into()),
+        None => Err(format!(
+            "of is {factor}; it must name an earlier layer, from 0 to {}",
+            widths.len() - 1
+        )),
+        Some(&other) if other != width => Err(format!(
+            "of names layer {factor}, which gives {other} values, but this one has {width}; give both the same width"
+        )),
+        Some(_) => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ pub enum SizeBudget {
     UpTo(usize),
 }
 
-/// Scales the sizes of all layers but the last (see [`Layer::size`](super::Layer::size)), in proportion, until the network has about
+/// Scales the sizes of all layers but the width of the last (see [`Layer::size`](super::Layer::size)), in proportion, until the network has about
 /// `budget` parameters; then enlarges or reduces single layers to come as near as possible. Beside a table no width grows, as
 /// long as the table can.
 ///
@@ -43,12 +43,12 @@ pub fn size_to_budget(
         }
         Network::new(layers, d_in, d_out, hints)
     };
-    let hidden = layers.len().saturating_sub(1);
     let mut base: Vec<Size> = unscaled
         .layers_with_d_in()
-        .take(hidden)
         .map(|(config, d_in)| config.layer().size(d_in))
         .collect();
+    // The width of the last layer is that of the signal; a table is another matter.
+    base.pop_if(|last| !last.is_table());
     if base.iter().any(Size::is_table) {
         // A wide network over a table learns no better and is slow.
         let within_widths = base.iter().map(|size| match size.is_table() {
@@ -92,7 +92,7 @@ pub fn size_to_budget(
     let mut best = build(&sizes)?;
     loop {
         let mut improved = None;
-        for layer in 0..hidden {
+        for layer in 0..base.len() {
             // Layers of pairs change by two outputs.
             for change in [-2_isize, -1, 1, 2] {
                 let size = sizes[layer]
@@ -100,7 +100,10 @@ pub fn size_to_budget(
                     .clamp(2, base[layer].most);
                 let mut candidate = sizes.clone();
                 candidate[layer] = size;
-                let network = build(&candidate)?;
+                // A width that is tied to others by a product cannot change alone.
+                let Ok(network) = build(&candidate) else {
+                    continue;
+                };
                 let nearest = improved
                     .as_ref()
                     .map_or(&best, |(_, network): &(_, Network)| network);

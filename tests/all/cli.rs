@@ -230,12 +230,24 @@ fn models_and_layer_kinds_are_listed_in_a_line_each() {
         }
         // Under the heading of its family, which is the last one before it.
         let family = model["about"]["family"].as_str().unwrap();
-        let start = format!("\n{}", model["name"].as_str().unwrap());
-        let (before, _) = text.split_once(&start).unwrap();
-        let heading = |family: &str| before.rfind(&format!("\n{family}, "));
+        let name = model["name"].as_str().unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let starts = |line: &&str, name: &str, rest: &[&str]| {
+            let end = line.strip_prefix(name);
+            end.is_some_and(|end| rest.iter().any(|rest| end.starts_with(rest)))
+        };
+        let place = lines
+            .iter()
+            .position(|line| starts(line, name, &[": ", " (default): "]));
+        let before = &lines[..place.unwrap()];
+        let heading = |family: &&str| {
+            before
+                .iter()
+                .rposition(|line| starts(line, family, &[", "]))
+        };
         let last = ["kan", "classical", "local"]
             .into_iter()
-            .max_by_key(|f| heading(f));
+            .max_by_key(heading);
         assert_eq!(last, Some(family));
     }
 }

@@ -271,6 +271,7 @@ fn wire_on_pairs_is_wire_on_complex_numbers() {
     let output = Linear {
         width: 2,
         omega_0: None,
+        bias: true,
     };
     let p3 = random_parameters(&output, 2 * width);
 

@@ -15,14 +15,14 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, usize, Vec<Law>) {
     // Sitzmann et al. 2020, section 3.2.
     let siren = |omega_0: f32| (6.0 / d_in as f64).sqrt() / f64::from(omega_0);
     match config {
-        LayerConfig::Linear(l) => (
-            d_in * l.width + l.width,
-            d_in * l.width,
-            vec![
-                Law::Uniform(l.omega_0.map_or(torch, siren)),
-                Law::Uniform(torch),
-            ],
-        ),
+        LayerConfig::Linear(l) => {
+            let mut laws = vec![Law::Uniform(l.omega_0.map_or(torch, siren))];
+            if l.bias {
+                laws.push(Law::Uniform(torch));
+            }
+            let biases = if l.bias { l.width } else { 0 };
+            (d_in * l.width + biases, d_in * l.width, laws)
+        }
         LayerConfig::Relu(l) => (
             d_in * l.width + l.width,
             d_in * l.width,
@@ -43,6 +43,53 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, usize, Vec<Law>) {
                 (0..l.levels as i32).map(rows).sum::<usize>() * l.features,
                 2_usize.pow(d_in as u32) * l.levels * l.features,
                 vec![Law::Uniform(1e-4)],
+            )
+        }
+        LayerConfig::Grid(l) => {
+            // The side of the largest cube of vertices, then one more on each axis in turn.
+            let mut sides = vec![(l.vertices as f64).powf(1.0 / d_in as f64) as usize; d_in];
+            for axis in 0..d_in {
+                sides[axis] += 1;
+                if sides.iter().product::<usize>() > l.vertices {
+                    sides[axis] -= 1;
+                }
+            }
+            (
+                sides.iter().product::<usize>() * l.width,
+                2_usize.pow(d_in as u32) * l.width,
+                vec![Law::Uniform(1e-4)],
+            )
+        }
+        LayerConfig::FourierFeatures(l) => (0, d_in * l.frequencies, vec![]),
+        LayerConfig::PositionalEncoding(_) | LayerConfig::Product(_) => (0, 0, vec![]),
+        LayerConfig::Staf(l) => {
+            let bound = match l.first {
+                true => 1.0 / d_in as f64,
+                false => siren(l.omega_0),
+            };
+            (
+                d_in * l.width + l.width + 3 * l.terms,
+                d_in * l.width,
+                vec![
+                    Law::Uniform(bound),
+                    Law::Uniform(torch),
+                    Law::RootOfLaplace(1.0 / (2.0 * l.terms as f64)),
+                    Law::Positive(f64::from(l.omega_0)),
+                    Law::Uniform(std::f64::consts::PI),
+                ],
+            )
+        }
+        LayerConfig::WaveletKan(l) => {
+            let deviation = f64::from(l.gain) / (d_in as f64).sqrt();
+            (
+                3 * d_in * l.width + l.width,
+                d_in * l.width,
+                vec![
+                    Law::Normal(vec![deviation]),
+                    Law::Constant(1.0 / f64::from(l.scale)),
+                    Law::Uniform(f64::from(l.range)),
+                    Law::Constant(0.0),
+                ],
             )
         }
         LayerConfig::GatedTanh(l) => (
@@ -181,6 +228,10 @@ enum Law {
     Constant(f64),
     /// U(-bound, bound)
     Uniform(f64),
+    /// U(0, bound)
+    Positive(f64),
+    /// ±√|l|, l of a Laplace distribution of this scale.
+    RootOfLaplace(f64),
     /// N(0, deviation²), one deviation for each slice along the first axis.
     Normal(Vec<f64>),
 }
@@ -205,6 +256,20 @@ impl Law {
                     81.0 / 9.0,
                 )
             }
+            Self::Positive(bound) => {
+                let half = (0.5 * bound) as f32;
+                let centred: Vec<f32> = values.iter().map(|v| v - half).collect();
+                return Self::Uniform(0.5 * bound).check(&centred, context);
+            }
+            // E l^m = m! scale^m for the exponential |l|.
+            Self::RootOfLaplace(scale) => (
+                values
+                    .iter()
+                    .map(|&v| f64::from(v) / scale.sqrt())
+                    .collect(),
+                2.0,
+                24.0,
+            ),
             Self::Normal(deviations) => {
                 let slice = values.len() / deviations.len();
                 let scaled = values

@@ -102,6 +102,10 @@ fn presets_fit_every_budget_and_number_of_channels() {
 fn every_layer_kind_can_be_sized() {
     for kind in LAYER_KINDS {
         for config in (kind.examples)() {
+            if config.layer().factor().is_some() {
+                // Products have the width of another layer.
+                continue;
+            }
             // Layers on pairs take the width of a layer of their own kind only.
             let first = (kind.examples)()
                 .into_iter()
@@ -113,6 +117,8 @@ fn every_layer_kind_can_be_sized() {
             let hidden = || serde_json::from_value(json!({"kind": "linear", "width": 8})).unwrap();
             let layers = if first.layer().d_out(2) == 2 {
                 vec![hidden(), first, config, linear]
+            } else if first.layer().parameters(2).is_empty() {
+                vec![first, config, hidden(), hidden(), linear]
             } else if config.layer().check(64).is_err() {
                 vec![config, hidden(), linear]
             } else {
@@ -303,13 +309,27 @@ fn a_wrong_list_of_layers_is_named_with_place_and_field() {
         ("relu", "width", json!(0)),
         ("hash-grid", "levels", json!(0)),
         ("hash-grid", "levels", json!(33)),
-        ("hash-grid", "features", json!(3)),
+        ("hash-grid", "features", json!(5)),
         ("hash-grid", "table_size", json!(0)),
         ("hash-grid", "coarsest", json!(0)),
         ("hash-grid", "finest", json!(0)),
         ("hash-grid", "finest", json!(8)),
         ("hash-grid", "aspect", json!([1.0, 0.5])),
         ("hash-grid", "aspect", json!([1.0, 0.5, -0.5])),
+        ("grid", "width", json!(5)),
+        ("grid", "vertices", json!(0)),
+        ("grid", "aspect", json!([1.0, 0.5])),
+        ("fourier-features", "frequencies", json!(0)),
+        ("fourier-features", "sigma", json!(-1.0)),
+        ("positional-encoding", "octaves", json!(0)),
+        ("positional-encoding", "octaves", json!(25)),
+        ("staf", "width", json!(0)),
+        ("staf", "terms", json!(0)),
+        ("staf", "omega_0", json!(0.0)),
+        ("wavelet-kan", "width", json!(0)),
+        ("wavelet-kan", "scale", json!(0.0)),
+        ("wavelet-kan", "range", json!(-1.0)),
+        ("wavelet-kan", "gain", json!(0.0)),
         // A grid has at most 4 axes, and the layer before it 5 outputs.
         ("hash-grid", "levels", json!(4)),
     ] {
@@ -325,6 +345,12 @@ fn a_wrong_list_of_layers_is_named_with_place_and_field() {
         }
         if kind == "hash-grid" {
             layer = json!({"kind": kind, "finest": 32});
+        }
+        if ["fourier-features", "positional-encoding"].contains(&kind) {
+            layer = json!({"kind": kind});
+        }
+        if kind == "fourier-features" && field != "sigma" {
+            layer["sigma"] = json!(1.0);
         }
         layer[field] = value;
         let first = json!({"kind": "sine", "width": 5, "first": true});
@@ -351,6 +377,20 @@ const FLOORS: &[(&str, f64)] = &[
     ("wire", 20.3),
     ("hash-grid", 21.5),
     ("hash-kan", 20.5),
+    ("fkan", 15.8),
+    ("gkan", 20.1),
+    ("chebyshev-kan", 17.3),
+    ("rbf-kan", 19.0),
+    ("relu-kan", 19.0),
+    ("wav-kan", 16.8),
+    ("finer", 19.5),
+    ("gauss", 19.7),
+    ("staf", 15.2),
+    ("relu-ff", 20.1),
+    ("pe", 20.9),
+    ("relu", 17.0),
+    ("grid", 23.1),
+    ("sl2a", 15.3),
 ];
 
 #[test]

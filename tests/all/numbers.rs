@@ -57,7 +57,7 @@ pub fn matrix_shape(spec: &ParameterSpec) -> [usize; 2] {
     [spec.count() / columns, columns]
 }
 
-/// Every example of every registered layer kind, with a number of inputs that it accepts and its name for messages.
+/// Every example of every registered layer kind that stands by itself (a product does not), with a number of inputs that it accepts and its name for messages.
 pub fn layer_examples() -> Vec<(LayerConfig, usize, String)> {
     let mut examples = Vec::new();
     for kind in LAYER_KINDS {
@@ -65,6 +65,9 @@ pub fn layer_examples() -> Vec<(LayerConfig, usize, String)> {
         assert!(!configs.is_empty(), "{} has no examples", kind.name);
         for (number, config) in configs.into_iter().enumerate() {
             assert_eq!(config.kind(), kind.name);
+            if config.layer().factor().is_some() {
+                continue;
+            }
             // Layers that read pairs refuse 3 inputs.
             let d_in = [3, 4]
                 .into_iter()

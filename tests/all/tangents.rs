@@ -11,6 +11,7 @@ fn linear(width: usize) -> LayerConfig {
     LayerConfig::Linear(Linear {
         width,
         omega_0: None,
+        bias: true,
     })
 }
 

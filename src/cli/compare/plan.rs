@@ -8,7 +8,9 @@ use super::super::session::{Session, model};
 use super::super::talk::Talk;
 use super::holdout::HeldOutInput;
 use super::{CliError, Compare, SizeMatch, inputs};
-use crate::config::{DEFAULT_PURPOSE, Preset, Request, Resolved, SignalFacts, resolve};
+use crate::config::{
+    DEFAULT_PURPOSE, DEFAULT_RECIPE, Preset, Request, Resolved, SignalFacts, resolve,
+};
 use crate::device::Chosen;
 use crate::report::{ComparedFit, RunReport};
 use crate::signal::{self, Layout, Reduction, Signal};
@@ -205,8 +207,13 @@ impl Compare {
     /// What every model is asked for, but its name and seed.
     fn request(&self, facts: &SignalFacts) -> Result<Request, CliError> {
         let mut request = self.flags.request()?;
-        if request.purpose.as_deref().unwrap_or(DEFAULT_PURPOSE) != DEFAULT_PURPOSE {
-            // Models for a purpose have the sizes and budgets that it needs.
+        let is_default = |choice: &Option<String>, default: &str| {
+            choice.as_deref().unwrap_or(default) == default
+        };
+        if !is_default(&request.purpose, DEFAULT_PURPOSE)
+            || !is_default(&request.recipe, DEFAULT_RECIPE)
+        {
+            // Models for a purpose, or with the recipes of their authors, have the sizes and budgets that these need.
             return Ok(request);
         }
         let named: Vec<String> = request

@@ -34,6 +34,10 @@ pub(super) struct LayerPlan {
     pub tape: usize,
     pub scratch: usize,
     prepared: usize,
+    /// The layer whose output is a factor of this one's.
+    pub factor: Option<usize>,
+    /// Whether the output is a factor of a later layer's.
+    pub is_factor: bool,
     /// Numbers of a row's record; 0 for a layer that is not [`crate::model::Scattered`].
     pub record: usize,
 }
@@ -51,7 +55,8 @@ impl Plan {
         let mut first = 0;
         let layers: Vec<LayerPlan> = network
             .layers_with_d_in()
-            .map(|(config, d_in)| {
+            .zip(network.is_factor())
+            .map(|((config, d_in), is_factor)| {
                 let layer = config.layer();
                 let memory = layer.tile_memory(d_in);
                 let tensors = first..first + layer.parameters(d_in).len();
@@ -63,6 +68,8 @@ impl Plan {
                     tape: memory.tape,
                     scratch: memory.scratch,
                     prepared: memory.prepared,
+                    factor: layer.factor(),
+                    is_factor,
                     record: layer.scattered().map_or(0, |s| s.record(d_in)),
                 }
             })

@@ -7,6 +7,7 @@ use super::grid::Lookup;
 use super::plan::{Plan, Weights};
 use super::{Part, Profile};
 use crate::kernels::Buffer;
+use crate::kernels::elementwise::{add_product, axpy, multiply_in_place};
 use crate::model::{TileBackward, TileForward};
 
 /// Activations, tapes and gradients of one tile.
@@ -17,6 +18,8 @@ pub(super) struct Workspace {
     tapes: Vec<Buffer>,
     /// Of the output of a layer, and of its input.
     gradients: [Buffer; 2],
+    /// Of the output of each layer that is a factor of later ones, what comes from those; empty for the others.
+    factor_gradients: Vec<Buffer>,
     scratch: Buffer,
     /// What this thread's time went to since the last profile was taken.
     pub profile: Profile,
@@ -46,6 +49,10 @@ impl Workspace {
                 .map(|l| Buffer::zeros(l.tape * rows))
                 .collect(),
             gradients: [(), ()].map(|()| Buffer::zeros(plan.widest * rows)),
+            factor_gradients: layers
+                .iter()
+                .map(|l| Buffer::zeros(if l.is_factor { l.d_out * rows } else { 0 }))
+                .collect(),
             scratch: Buffer::zeros(scratch * rows),
             profile: Profile::new(layers.len()),
         }
@@ -120,6 +127,12 @@ impl Workspace {
                 keep,
             },
         );
+        if let Some(factor) = layer.factor {
+            multiply_in_place(
+                &mut after[0][..rows * layer.d_out],
+                &before[factor][..rows * layer.d_out],
+            );
+        }
         self.profile.forward[index] += start.elapsed();
     }
 
@@ -133,9 +146,16 @@ impl Workspace {
         rows: Range<usize>,
         part: &mut Part,
     ) {
+        for (gradient, layer) in self.factor_gradients.iter_mut().zip(&plan.layers) {
+            if layer.is_factor {
+                gradient[..rows.len() * layer.d_out].fill(0.0);
+            }
+        }
         for index in (1..plan.layers.len()).rev() {
+            self.through_factors(plan, index, rows.len());
             self.layer_backward(plan, weights, index, &[], rows.clone(), part);
         }
+        self.through_factors(plan, 0, rows.len());
         match input {
             Input::Coordinates(coordinates) => {
                 self.layer_backward(plan, weights, 0, coordinates, rows, part);
@@ -146,6 +166,24 @@ impl Workspace {
                 lookup.backward(grad_output, &mut part.table_gradient);
                 self.profile.backward[0] += start.elapsed();
             }
+        }
+    }
+
+    /// Adds to the gradient of a layer's output what comes from the products that it is a factor of; if it is a product itself, y = x ⊙ o, keeps what goes to o
+    /// and leaves that of x.
+    fn through_factors(&mut self, plan: &Plan, index: usize, rows: usize) {
+        let layer = &plan.layers[index];
+        let length = rows * layer.d_out;
+        let grad_output = &mut self.gradients[0][..length];
+        if layer.is_factor {
+            axpy(1.0, &self.factor_gradients[index][..length], grad_output);
+        }
+        if let Some(factor) = layer.factor {
+            // A product passes on its input before it multiplies, which is the output of the layer before.
+            let x = &self.activations[index - 1][..length];
+            let of_factor = &mut self.factor_gradients[factor][..length];
+            add_product(x, grad_output, of_factor);
+            multiply_in_place(grad_output, &self.activations[factor][..length]);
         }
     }
 

@@ -19,11 +19,12 @@ use super::super::layer::{Hints, Layer, Scattered, Size, TileBackward, TileForwa
 use super::super::parameters::ParameterSpec;
 use super::fourier_kan::constant_row;
 use crate::kernels::hash_grid::{
-    HashGridShape, MOST_AXES, MOST_LEVELS, backward_input, backward_table, forward, record,
+    FEATURES, HashGridShape, MOST_AXES, MOST_LEVELS, backward_input, backward_table, forward,
+    record,
 };
 
 /// Most rows of a level, 2²⁴, the most in the paper's table 1.
-const MOST_ROWS: usize = 1 << 24;
+pub(super) const MOST_ROWS: usize = 1 << 24;
 
 /// Most cells along an axis.
 const MOST_CELLS: usize = 65_536;
@@ -38,7 +39,7 @@ pub struct HashGrid {
     /// L, the number of resolutions.
     #[serde(default = "default_levels")]
     pub levels: usize,
-    /// F, features of a level: 1, 2, 4 or 8.
+    /// F, features of a level: 1, 2, 3, 4 or 8.
     #[serde(default = "default_features")]
     pub features: usize,
     /// T, most rows of a level; not only powers of two. This is what a parameter budget changes.
@@ -108,8 +109,36 @@ impl HashGrid {
     }
 }
 
+/// The extent of each axis as a part of the longest; nothing where the signal has other axes than the layer.
+pub(super) fn aspect(d_in: usize, hints: &Hints) -> Vec<f32> {
+    let longest = hints.nyquist.iter().copied().reduce(f32::max);
+    match longest.filter(|_| hints.nyquist.len() == d_in) {
+        Some(longest) => hints.nyquist.iter().map(|n| n / longest).collect(),
+        None => vec![],
+    }
+}
+
+/// Checks the number of axes and their extents.
+pub(super) fn check_axes(d_in: usize, aspect: &[f32]) -> Result<(), String> {
+    if let Some(part) = aspect.iter().find(|a| !(0.0..=1.0).contains(*a)) {
+        return Err(format!("aspect has {part}; it must be from 0 to 1"));
+    }
+    if !aspect.is_empty() && aspect.len() != d_in {
+        return Err(format!(
+            "aspect has {} numbers for {d_in} inputs; give one for each, or leave it out",
+            aspect.len()
+        ));
+    }
+    if d_in > MOST_AXES {
+        return Err(format!(
+            "levels have at most {MOST_AXES} axes, and the layer reads {d_in} inputs; put it first"
+        ));
+    }
+    Ok(())
+}
+
 /// Where the rows of an input lie in the table, for every level and corner.
-struct Cells {
+pub(super) struct Cells {
     /// For each corner the rows of the table, `[n·levels]`; bit i of the corner: the upper vertex of axis i.
     rows: Vec<Tensor<1, Int>>,
     /// For each axis the weight of the upper vertex, `[n, levels]`.
@@ -121,7 +150,7 @@ struct Cells {
 impl Cells {
     /// Which cell an input lies in does not depend on it smoothly, so that it is found on the host, without the devices' different
     /// ways to multiply integers; the weights are differentiated on the device.
-    fn new(shape: &HashGridShape, input: &Tensor<2>) -> Self {
+    pub fn new(shape: &HashGridShape, input: &Tensor<2>) -> Self {
         let ([n, d_in], levels) = (input.dims(), shape.level_count());
         let x = input.clone().detach().try_into_vec_as::<f64>();
         let x = x.expect("the device gives its numbers back");
@@ -174,6 +203,22 @@ impl Cells {
         sum.reshape([n, levels * features])
     }
 
+    /// The features at the input, `[n, levels·F]`.
+    pub fn value(&self, table: &Tensor<2>) -> Tensor<2> {
+        self.sum(table, |corner| self.weight(corner, None))
+    }
+
+    /// Their tangent along `tangent` `[n, d_in]` of the input.
+    pub fn tangent(&self, table: &Tensor<2>, tangent: &Tensor<2>) -> Tensor<2> {
+        self.sum(table, |corner| {
+            let terms = self.slopes.iter().enumerate().map(|(i, slopes)| {
+                let moved = slopes.clone() * tangent.clone().narrow(1, i, 1);
+                self.weight(corner, Some(i)) * moved
+            });
+            terms.reduce(|a, b| a + b).expect("a cell has axes")
+        })
+    }
+
     /// The product of the weights of a corner on all axes but `without`; of that axis the sign, − at a lower vertex.
     fn weight(&self, corner: usize, without: Option<usize>) -> Tensor<2> {
         let factors = self.upper.iter().enumerate().map(|(i, upper)| {
@@ -218,8 +263,8 @@ impl Layer for HashGrid {
             let finest = (FINEST_PER_SAMPLE * 2.0 * longest).round() as usize;
             self.finest = finest.clamp(self.coarsest, MOST_CELLS.max(self.coarsest));
         }
-        if self.aspect.is_empty() && hints.nyquist.len() == d_in {
-            self.aspect = hints.nyquist.iter().map(|n| n / longest).collect();
+        if self.aspect.is_empty() {
+            self.aspect = aspect(d_in, hints);
         }
     }
 
@@ -236,27 +281,13 @@ impl Layer for HashGrid {
                 ));
             }
         }
-        if ![1, 2, 4, 8].contains(&self.features) {
+        if !FEATURES.contains(&self.features) {
             return Err(format!(
-                "features is {}; it must be 1, 2, 4 or 8",
+                "features is {}; it must be one of {FEATURES:?}",
                 self.features
             ));
         }
-        if let Some(part) = self.aspect.iter().find(|a| !(0.0..=1.0).contains(*a)) {
-            return Err(format!("aspect has {part}; it must be from 0 to 1"));
-        }
-        if !self.aspect.is_empty() && self.aspect.len() != d_in {
-            return Err(format!(
-                "aspect has {} numbers for {d_in} inputs; give one for each, or leave it out",
-                self.aspect.len()
-            ));
-        }
-        if d_in > MOST_AXES {
-            return Err(format!(
-                "levels have at most {MOST_AXES} axes, and the layer reads {d_in} inputs; put it first"
-            ));
-        }
-        Ok(())
+        check_axes(d_in, &self.aspect)
     }
 
     fn parameters(&self, d_in: usize) -> Vec<ParameterSpec> {
@@ -270,8 +301,7 @@ impl Layer for HashGrid {
     }
 
     fn forward(&self, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
-        let cells = Cells::new(&self.shape(input.dims()[1]), &input);
-        cells.sum(&parameters[0], |corner| cells.weight(corner, None))
+        Cells::new(&self.shape(input.dims()[1]), &input).value(&parameters[0])
     }
 
     fn forward_with_tangents(
@@ -280,22 +310,9 @@ impl Layer for HashGrid {
         input: Tensor<2>,
         tangents: Vec<Tensor<2>>,
     ) -> (Tensor<2>, Vec<Tensor<2>>) {
-        let d_in = input.dims()[1];
-        let cells = Cells::new(&self.shape(d_in), &input);
-        let value = cells.sum(&parameters[0], |corner| cells.weight(corner, None));
-        let tangents = tangents
-            .into_iter()
-            .map(|t| {
-                cells.sum(&parameters[0], |corner| {
-                    let terms = (0..d_in).map(|i| {
-                        let moved = cells.slopes[i].clone() * t.clone().narrow(1, i, 1);
-                        cells.weight(corner, Some(i)) * moved
-                    });
-                    terms.reduce(|a, b| a + b).expect("a cell has axes")
-                })
-            })
-            .collect();
-        (value, tangents)
+        let cells = Cells::new(&self.shape(input.dims()[1]), &input);
+        let tangents = tangents.iter().map(|t| cells.tangent(&parameters[0], t));
+        (cells.value(&parameters[0]), tangents.collect())
     }
 
     /// The interpolation: 2^d_in features times their weights, for each output.

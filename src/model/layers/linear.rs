@@ -1,4 +1,4 @@
-//! `linear`: y = x W + b.
+//! `linear`: y = x W + b, or x W alone, the first half of a matrix of low rank.
 //!
 //! Shapes: x `[n, d_in]`, W `[d_in, d_out]`, b `[d_out]`, y `[n, d_out]`. The usual last layer of a network. After a `gabor`
 //! layer it reads the pairs [re | im], and is then the real part of WIRE's complex output layer: Re(z V) = re V_re − im V_im.
@@ -13,9 +13,10 @@ use super::super::parameters::{Parameter, ParameterSpec};
 use super::super::tangents::TangentForm;
 use super::affine::{self, PreparedWeight};
 use super::{has_width, is_open, positive};
+use crate::kernels::matmul::Start;
 
 /// A matrix and a bias.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
     /// Number of outputs; the last layer of a network may leave it out.
@@ -24,21 +25,34 @@ pub struct Linear {
     /// When given, weights start in U(±√(6/d_in)/omega_0) (Sitzmann et al. 2020, §3.2); else in U(±1/√d_in) as in PyTorch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub omega_0: Option<f32>,
+    /// Whether there is a b.
+    #[serde(default = "default_bias", skip_serializing_if = "is_default_bias")]
+    pub bias: bool,
+}
+
+fn default_bias() -> bool {
+    true
+}
+
+// Serde hands out a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_default_bias(bias: &bool) -> bool {
+    *bias
 }
 
 impl Linear {
     pub(in super::super) const SUMMARY: &'static str = "x W + b";
 
     pub(in super::super) fn examples() -> Vec<Self> {
+        let linear = |omega_0, bias| Self {
+            width: 5,
+            omega_0,
+            bias,
+        };
         vec![
-            Self {
-                width: 5,
-                omega_0: None,
-            },
-            Self {
-                width: 5,
-                omega_0: Some(30.0),
-            },
+            linear(None, true),
+            linear(Some(30.0), true),
+            linear(None, false),
         ]
     }
 }
@@ -58,7 +72,9 @@ impl Layer for Linear {
     }
 
     fn parameters(&self, d_in: usize) -> Vec<ParameterSpec> {
-        affine::parameters(d_in, self.width)
+        let mut specs = affine::parameters(d_in, self.width);
+        specs.truncate(if self.bias { 2 } else { 1 });
+        specs
     }
 
     fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
@@ -68,11 +84,18 @@ impl Layer for Linear {
             }
             None => init::torch_default(rng, d_in * self.width, d_in),
         };
-        vec![weight, init::torch_default(rng, self.width, d_in)]
+        match self.bias {
+            true => vec![weight, init::torch_default(rng, self.width, d_in)],
+            false => vec![weight],
+        }
     }
 
     fn forward(&self, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
-        input.matmul(parameters[0].clone()) + parameters[1].clone()
+        let product = input.matmul(parameters[0].clone());
+        match parameters.get(1) {
+            Some(bias) => product + bias.clone(),
+            None => product,
+        }
     }
 
     fn forward_with_tangents(
@@ -90,7 +113,7 @@ impl Layer for Linear {
     }
 
     fn tangent_form(&self) -> Option<TangentForm<'_>> {
-        Some(TangentForm::AFFINE)
+        self.bias.then_some(TangentForm::AFFINE)
     }
 
     fn multiply_adds(&self, d_in: usize) -> usize {
@@ -108,11 +131,24 @@ impl Layer for Linear {
         PreparedWeight::prepare(d_in, self.width, &parameters[0].values, prepared);
     }
 
-    fn forward_tile(&self, d_in: usize, mut tile: TileForward) {
-        affine::forward_tile(d_in, self.width, &mut tile);
+    fn forward_tile(&self, d_in: usize, tile: TileForward) {
+        let weight = PreparedWeight::new(d_in, self.width, tile.prepared);
+        let start = match tile.parameters.get(1) {
+            Some(bias) => Start::Bias(&bias.values),
+            None => Start::Zero,
+        };
+        weight.forward(tile.input, start, tile.output);
     }
 
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
-        affine::backward_tile(d_in, self.width, tile);
+        if let Some(bias) = tile.gradients.get_mut(1) {
+            affine::backward_bias(tile.grad_output, bias);
+        }
+        let grad_weight = &mut tile.gradients[0];
+        affine::backward_weight(tile.input, tile.grad_output, self.width, grad_weight);
+        if let Some(grad_input) = tile.grad_input {
+            let weight = PreparedWeight::new(d_in, self.width, tile.prepared);
+            weight.backward(tile.grad_output, Start::Zero, grad_input);
+        }
     }
 }

@@ -235,7 +235,12 @@ fn is_bias(parameter: &Parameter) -> bool {
 
 /// Rows that are looked up, or functions, each by itself: never multiplied as one matrix.
 fn is_list(parameter: &Parameter) -> bool {
-    [".table", ".node_coefficients"]
-        .iter()
-        .any(|name| parameter.name.ends_with(name))
+    [
+        ".table",
+        ".node_coefficients",
+        ".inverse_scales",
+        ".translations",
+    ]
+    .iter()
+    .any(|name| parameter.name.ends_with(name))
 }

@@ -1,0 +1,118 @@
+//! `--recipe paper`: the networks and the settings of the authors.
+
+use inr::config::{DEFAULT_RECIPE, PRESETS, Preset, Request, Resolved, SignalFacts, resolve};
+use inr::model::Hints;
+use inr::train::OptimizerKind;
+
+use super::program::{Place, TINY};
+
+/// A picture of 512 x 512 samples, or a signal with other axes and values.
+pub fn facts(d_in: usize, d_out: usize) -> SignalFacts {
+    SignalFacts {
+        kind: "image",
+        has_targets: true,
+        has_normals: false,
+        d_in,
+        d_out,
+        samples: 512 * 512,
+        seconds: None,
+        hints: Hints {
+            nyquist: vec![256.0; d_in],
+            rms_frequency: vec![20.0; d_in],
+        },
+    }
+}
+
+fn paper(name: &str, facts: &SignalFacts) -> Resolved {
+    let request = Request {
+        model: Some(name.into()),
+        recipe: Some("paper".into()),
+        ..Request::default()
+    };
+    resolve(&request, facts).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// The models whose file has the table.
+fn with_recipe() -> impl Iterator<Item = &'static Preset> {
+    let all = PRESETS.iter();
+    all.filter(|preset| preset.toml.contains("\n[recipe]\n"))
+}
+
+#[test]
+fn the_networks_of_the_papers_have_as_many_parameters_as_published() {
+    for (name, d_in, d_out, count) in [
+        // 2·256 + 256, 3 (256² + 256), 256·3 + 3.
+        ("siren", 2, 3, 198_915),
+        ("finer", 2, 3, 198_915),
+        ("gauss", 2, 3, 198_915),
+        // The same and 15 numbers for each of the four activations.
+        ("staf", 2, 3, 198_915 + 4 * 15),
+        // 436,367 in the paper, of which no output depends on 12.
+        ("fkan", 2, 3, 436_367 - 12),
+        // 330,243 in the paper, with a constant on each of the 2·256 edges of the first layer; their sums are 256.
+        ("sl2a", 2, 3, 330_243 - 256),
+        // 91.6 K in the table of SL²A, which counts a complex weight as one: 2·212 + 212, 2 (212² + 212) = 90,312 and 212·3 + 3. Two numbers a complex
+        // weight, and of the last layer those that its real part needs.
+        ("wire", 2, 3, (91_587 - 90_312) + 2 * 90_312 + 212 * 3),
+        // Counted on the authors' code, on a video with one channel.
+        ("gkan", 3, 1, 407_941),
+    ] {
+        let network = paper(name, &facts(d_in, d_out)).network;
+        assert_eq!(network.parameter_count(), count, "{name}");
+    }
+}
+
+#[test]
+fn a_recipe_of_the_authors_is_that_of_one_optimizer_and_can_be_changed() {
+    assert!(with_recipe().count() >= 7);
+    let facts = facts(2, 3);
+    for preset in with_recipe() {
+        let name = preset.name;
+        let training = paper(name, &facts).recipe.training;
+        assert_eq!(training.optimizer.kind, OptimizerKind::Adam, "{name}");
+        let mut request = Request {
+            model: Some(name.into()),
+            recipe: Some(DEFAULT_RECIPE.into()),
+            ..Request::default()
+        };
+        let ours = resolve(&request, &facts).unwrap().recipe;
+        request.recipe = None;
+        assert_eq!(resolve(&request, &facts).unwrap().recipe, ours, "{name}");
+        assert_ne!(ours.training, training, "{name}");
+        request.recipe = Some("paper".into());
+        request.set("training.steps", 7);
+        request.set("model.parameters", 20_000);
+        let changed = resolve(&request, &facts).unwrap();
+        assert_eq!(changed.recipe.training.steps, Some(7), "{name}");
+        assert_eq!(changed.asked, Some(20_000), "{name}");
+        let error = changed.network.parameter_count() as f64 / 20_000.0 - 1.0;
+        assert!(error.abs() < 0.03, "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_fit_follows_the_recipe_that_it_is_asked_for() {
+    let place = Place::new();
+    let tiny = format!("{TINY} --recipe paper");
+    place
+        .run(&format!("fit icon.png --model siren {tiny} --out run"))
+        .done();
+    let recipe = place.text("run/recipe.toml");
+    assert!(recipe.contains("kind = \"adam\""), "{recipe}");
+    assert!(recipe.contains("learning_rate = 0.0001"), "{recipe}");
+    // Given back as a config file it is the same recipe.
+    place
+        .run("fit icon.png --config run/recipe.toml --device cpu --out again")
+        .done();
+    assert_eq!(place.text("again/recipe.toml"), recipe);
+
+    let wrong = place.run(&format!("fit icon.png --model siren {TINY} --recipe papr"));
+    wrong.refused(2, &["--recipe papr", "siren", "paper", "ours, paper"]);
+    let none = place.run(&format!(
+        "fit icon.png --model hash-kan {TINY} --recipe paper"
+    ));
+    none.refused(
+        2,
+        &["--recipe paper", "hash-kan has no such recipe", "ours"],
+    );
+}
