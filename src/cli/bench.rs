@@ -171,7 +171,6 @@ impl Bench {
 fn picture() -> SignalFacts {
     SignalFacts {
         kind: "image",
-        has_targets: true,
         has_normals: false,
         d_in: 2,
         d_out: 3,

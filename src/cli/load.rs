@@ -40,7 +40,6 @@ pub(super) fn facts(signal: &dyn Signal) -> SignalFacts {
     let spectrum = signal.spectrum();
     SignalFacts {
         kind: layout.kind(),
-        has_targets: signal.has_targets(),
         has_normals: signal.has_normals(),
         d_in: layout.d_in(),
         d_out: layout.d_out(),

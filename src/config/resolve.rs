@@ -7,10 +7,10 @@ use toml::{Table, Value};
 use super::ConfigError;
 use super::preset::{DEFAULT_PRESET, Preset};
 use super::purpose::{DEFAULT_PURPOSE, DEFAULT_RECIPE, Purposes};
-use super::recipe::{ModelRecipe, Recipe};
+use super::recipe::{ModelRecipe, Recipe, TrainingRecipe};
 use super::table::{merge, nearest, parse_pair, set};
-use crate::engine::Loss;
 use crate::model::{Hints, Network, SizeBudget, size_to_budget};
+use crate::signal::DistanceTarget;
 
 /// The name in `model.preset` of a recipe that starts from no preset.
 pub const CUSTOM: &str = "custom";
@@ -67,8 +67,6 @@ impl Request {
 pub struct SignalFacts {
     /// The name of its kind, for instance `image`: what a preset's table `[on]` goes by.
     pub kind: &'static str,
-    /// Whether its samples have targets, which most losses need.
-    pub has_targets: bool,
     /// Whether its samples have normals, which the loss `oriented` needs.
     pub has_normals: bool,
     /// Coordinates of a sample.
@@ -165,7 +163,7 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
 
     let mut recipe = parse(table)?;
     recipe.training.check().map_err(ConfigError::Field)?;
-    check_loss(recipe.training.loss, signal).map_err(ConfigError::Field)?;
+    check_loss(&recipe.training, signal).map_err(ConfigError::Field)?;
     let per_sample = recipe.model.parameters_per_sample;
     let per_sample = per_sample.unwrap_or(DEFAULT_PARAMETERS_PER_SAMPLE);
     if !(per_sample.is_finite() && per_sample > 0.0) {
@@ -261,16 +259,21 @@ fn within_segment(hints: &Hints, segments: usize) -> Hints {
     hints
 }
 
-/// Whether the samples of the signal have what the loss is made of.
-fn check_loss(loss: Loss, signal: &SignalFacts) -> Result<(), String> {
-    match loss.needs_normals() {
-        true if !signal.has_normals => Err(
+/// Whether the samples of the signal have what the loss is made of, and the network learns what the loss is of.
+fn check_loss(training: &TrainingRecipe, signal: &SignalFacts) -> Result<(), String> {
+    if !training.loss.needs_normals() {
+        return Ok(());
+    }
+    if !signal.has_normals {
+        return Err(
             "training.loss is oriented, which needs the normals of a shape; use mse or l1".into(),
+        );
+    }
+    match training.target {
+        Some(DistanceTarget::Sdf) => Ok(()),
+        _ => Err(
+            "training.loss is oriented, which makes a network the distance itself; give --set training.target=sdf too".into(),
         ),
-        false if !signal.has_targets => Err(
-            "training.loss needs distances, and points with normals have none; use --set training.loss=oriented".into(),
-        ),
-        _ => Ok(()),
     }
 }
 

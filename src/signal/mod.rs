@@ -64,10 +64,9 @@ pub trait Signal: Any + Send + Sync {
         targets: &mut [f32],
     );
 
-    /// Whether samples have targets; points alone have normals and nothing else.
-    fn has_targets(&self) -> bool {
-        true
-    }
+    /// Tells that epoch number `epoch`, from 0, begins: a signal of more samples than it holds at a time draws some of them anew. Which
+    /// ones there are then follows from the number alone.
+    fn refresh(&self, _epoch: u64) {}
 
     /// Whether samples have normals, see [`Signal::gather_normals`].
     fn has_normals(&self) -> bool {
@@ -157,12 +156,12 @@ impl Layout {
         }
     }
 
-    /// The name of the kind by which presets go: `image`, `sound`, `shape`, or `points` for a shape known by points alone.
+    /// The name of the kind by which presets go: `image`, `sound`, `shape`.
     pub fn kind(&self) -> &'static str {
         match self {
             Layout::Image(_) => "image",
             Layout::Sound(_) => "sound",
-            Layout::Shape(layout) => layout.target.kind(),
+            Layout::Shape(_) => "shape",
         }
     }
 

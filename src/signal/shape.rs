@@ -1,8 +1,8 @@
 //! Shapes: surfaces in space as the zero set of a function, from meshes, oriented points, grids and formulas.
 //!
 //! A sample is a place near the surface or anywhere in the box [-1, 1]³; what a network learns there follows from the signed distance, which
-//! is negative inside ([`DistanceTarget`]). Of oriented points there is no distance: a network learns one from the points and their
-//! normals by the loss `oriented`.
+//! is negative inside ([`DistanceTarget`]). Oriented points have distances too, to the squares that they stand for; a network may also learn
+//! a distance of its own from the points and their normals by the loss `oriented`.
 
 mod analytic;
 mod body;
@@ -15,6 +15,7 @@ mod random;
 mod read;
 mod samples;
 mod surface;
+mod surfels;
 mod topology;
 mod vector;
 mod winding;
@@ -24,7 +25,7 @@ mod tests;
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,7 @@ use random::Random;
 use read::{Fault, Format};
 use samples::{Place, Pool};
 use surface::Surface;
+use surfels::Surfels;
 
 /// The samples of every shape.
 pub const SAMPLES: usize = samples::COUNT;
@@ -64,8 +66,6 @@ pub enum DistanceTarget {
     Occupancy,
     /// |d| / 0.1, cut to 1, for surfaces without an inside.
     Unsigned,
-    /// What the loss `oriented` makes of points and normals: d itself.
-    Points,
 }
 
 impl DistanceTarget {
@@ -79,7 +79,7 @@ impl DistanceTarget {
     /// The target at a distance.
     pub fn target(self, distance: f32) -> f32 {
         match self {
-            Self::Sdf | Self::Points => distance,
+            Self::Sdf => distance,
             Self::TruncatedSdf => (distance / Self::TRUNCATION).clamp(-1.0, 1.0),
             Self::Occupancy => (distance / Self::RAMP).clamp(-1.0, 1.0),
             Self::Unsigned => (distance.abs() / Self::TRUNCATION).min(1.0),
@@ -89,7 +89,7 @@ impl DistanceTarget {
     /// The value of a field that is 0 on the surface and negative inside, by the output of a network; in coordinates for distances.
     pub fn field(self, output: f32) -> f32 {
         match self {
-            Self::Sdf | Self::Occupancy | Self::Points => output,
+            Self::Sdf | Self::Occupancy => output,
             Self::TruncatedSdf => output * Self::TRUNCATION,
             Self::Unsigned => output * Self::TRUNCATION - Self::SHELL,
         }
@@ -105,20 +105,12 @@ impl DistanceTarget {
         self != Self::Unsigned
     }
 
-    pub(super) fn kind(self) -> &'static str {
-        match self {
-            Self::Points => "points",
-            _ => "shape",
-        }
-    }
-
     fn name(self) -> &'static str {
         match self {
             Self::Sdf => "signed distance",
             Self::TruncatedSdf => "truncated signed distance",
             Self::Occupancy => "occupancy",
             Self::Unsigned => "unsigned distance",
-            Self::Points => "oriented points",
         }
     }
 }
@@ -168,7 +160,7 @@ pub struct Shape {
     layout: ShapeLayout,
     body: Arc<Body>,
     /// Made when first asked for; the same whatever is learnt.
-    pool: Arc<OnceLock<Pool>>,
+    pool: Arc<OnceLock<RwLock<Pool>>>,
     warnings: Vec<String>,
 }
 
@@ -260,16 +252,12 @@ impl Shape {
     }
 
     fn of(body: Body, frame: Frame, extents: [f32; 3], up: UpAxis, warnings: Vec<String>) -> Self {
-        let target = match &body {
-            Body::Points(_) => DistanceTarget::Points,
-            _ => DistanceTarget::TruncatedSdf,
-        };
         Self {
             layout: ShapeLayout {
                 frame,
                 extents,
                 up,
-                target,
+                target: DistanceTarget::TruncatedSdf,
             },
             body: Arc::new(body),
             pool: Arc::default(),
@@ -277,18 +265,22 @@ impl Shape {
         }
     }
 
-    fn pool(&self) -> &Pool {
-        self.pool.get_or_init(|| Pool::new(&self.body))
+    fn pool(&self) -> &RwLock<Pool> {
+        self.pool.get_or_init(|| RwLock::new(Pool::new(&self.body)))
     }
 
-    /// Signed distances at coordinates `[n, 3]`, to `out` `[n]`, in coordinates; NaN for points alone.
+    fn samples_now(&self) -> RwLockReadGuard<'_, Pool> {
+        self.pool().read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Signed distances at coordinates `[n, 3]`, to `out` `[n]`, in coordinates.
     pub fn distances(&self, coordinates: &[f32], out: &mut [f32]) {
         out.fill(f32::INFINITY);
         self.body.distances(coordinates, out);
     }
 
-    /// Whether there are distances at all.
-    pub fn has_distances(&self) -> bool {
+    /// Whether distances are those of the shape itself, and not estimates from points.
+    pub fn has_true_distances(&self) -> bool {
         !matches!(*self.body, Body::Points(_))
     }
 
@@ -296,7 +288,7 @@ impl Shape {
     pub fn surface_samples(&self, count: usize) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
         let in_file = |(point, normal)| (self.layout.frame.place(point), normal);
         match &*self.body {
-            Body::Points(points) => {
+            Body::Points(Surfels { points, .. }) => {
                 let normals = points.normals.iter().copied();
                 let points = points.positions.iter().copied().zip(normals);
                 points.map(in_file).unzip()
@@ -319,17 +311,13 @@ impl Signal for Shape {
     }
 
     fn gather(&self, indices: &[u32], coordinates: &mut [f32], targets: &mut [f32]) {
-        let pool = self.pool();
+        let pool = self.samples_now();
         let target = self.layout.target;
         let (coordinates, _) = coordinates.as_chunks_mut::<3>();
         for ((&index, place), out) in indices.iter().zip(coordinates).zip(targets) {
             let index = index as usize;
             place.copy_from_slice(&pool.coordinates[3 * index..][..3]);
-            *out = match pool.distances[index] {
-                // Off a cloud of points nothing is known.
-                distance if distance.is_nan() => 0.0,
-                distance => target.target(distance),
-            };
+            *out = target.target(pool.distances[index]);
         }
     }
 
@@ -344,8 +332,9 @@ impl Signal for Shape {
         self.gather(indices, coordinates, targets);
     }
 
-    fn has_targets(&self) -> bool {
-        self.has_distances()
+    fn refresh(&self, epoch: u64) {
+        let mut pool = self.pool().write().unwrap_or_else(PoisonError::into_inner);
+        pool.refresh(&self.body, epoch);
     }
 
     fn has_normals(&self) -> bool {
@@ -353,9 +342,10 @@ impl Signal for Shape {
     }
 
     fn gather_normals(&self, indices: &[u32], normals: &mut [f32]) {
+        let pool = self.samples_now();
         let (normals, _) = normals.as_chunks_mut::<3>();
         for (&index, out) in indices.iter().zip(normals) {
-            let place = Place::new(&self.body, index.into());
+            let place = Place::new(&self.body, pool.number(index as usize));
             *out = place.normal.unwrap_or_default();
         }
     }
@@ -364,28 +354,14 @@ impl Signal for Shape {
         &self,
         target: Option<DistanceTarget>,
     ) -> Result<Option<Box<dyn Signal>>, SignalError> {
-        let refuse = |text: String| Err(SignalError::Target(text));
-        let target = match (&*self.body, target) {
-            (Body::Points(_), None | Some(DistanceTarget::Points)) => DistanceTarget::Points,
-            (Body::Points(_), Some(_)) => {
-                return refuse("points have no distances; leave it out".into());
-            }
-            (_, Some(DistanceTarget::Points)) => {
-                return refuse("points is for files of oriented points; use sdf".into());
-            }
-            (Body::Mesh(solid), given) => {
-                let target = given.unwrap_or(self.layout.target);
-                match &solid.hollow {
-                    Some(why) if target.is_signed() => {
-                        return refuse(format!(
-                            "the shape has no inside ({why}); fit it as a surface with --set training.target=unsigned"
-                        ));
-                    }
-                    _ => target,
-                }
-            }
-            (_, given) => given.unwrap_or(self.layout.target),
-        };
+        let target = target.unwrap_or(self.layout.target);
+        if let Some(why) = self.body.hollow()
+            && target.is_signed()
+        {
+            return Err(SignalError::Target(format!(
+                "the shape has no inside ({why}); fit it as a surface with --set training.target=unsigned"
+            )));
+        }
         Ok(Some(Box::new(Self {
             layout: ShapeLayout {
                 target,
@@ -405,10 +381,8 @@ impl Signal for Shape {
     /// third of the square falls to each axis; its energy is the variance σ² of the distance, hence f_rms = 1 / (π σ √3).
     fn spectrum(&self) -> Spectrum {
         let nyquist = 1.0 / self.body.detail().max(1e-4);
-        let rms = match self.has_distances() {
-            true => 1.0 / (std::f64::consts::PI * (3.0 * self.pool().variance).sqrt()),
-            false => 1.0,
-        };
+        let variance = self.samples_now().variance;
+        let rms = 1.0 / (std::f64::consts::PI * (3.0 * variance).sqrt());
         Spectrum {
             nyquist: vec![nyquist; 3],
             rms_frequency: vec![rms as f32; 3],

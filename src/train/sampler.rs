@@ -36,6 +36,11 @@ impl Sampler {
             .for_each(|(piece, indices)| self.draw(first + (piece * AT_ONCE) as u64, indices));
     }
 
+    /// The epoch in which step number `step` begins.
+    pub fn epoch(&self, step: u64) -> u64 {
+        step * self.batch_size as u64 / self.samples
+    }
+
     /// The samples at `position` of all epochs one after the other, and at those that follow; at most [`AT_ONCE`].
     fn draw(&self, mut position: u64, mut indices: &mut [u32]) {
         while !indices.is_empty() {

@@ -129,6 +129,7 @@ impl Run<'_> {
             budget, batch_size, ..
         } = *self.training;
         let sampler = Sampler::new(self.training.seed, self.signal.samples(), batch_size);
+        let mut epoch = None;
         let mut indices = Vec::with_capacity(batch_size);
         let mut offset = vec![0.0; self.network.d_in()];
         let mut batch = Batch {
@@ -148,6 +149,10 @@ impl Run<'_> {
             if let Some(reason) = budget.reached(state.step, state.seconds) {
                 finish(state, listener);
                 return Ok(reason);
+            }
+            let of_step = sampler.epoch(state.step);
+            if epoch.replace(of_step) != Some(of_step) {
+                self.signal.refresh(of_step);
             }
             sampler.batch(state.step, &mut indices);
             let (coordinates, targets) = (&mut batch.coordinates, &mut batch.targets);

@@ -160,7 +160,6 @@ fn facts(signal: &dyn Signal) -> SignalFacts {
     let spectrum = signal.spectrum();
     SignalFacts {
         kind: "image",
-        has_targets: true,
         has_normals: false,
         d_in: 2,
         d_out: signal.layout().d_out(),

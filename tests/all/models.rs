@@ -20,7 +20,6 @@ use super::numbers::uniform_f32;
 fn facts(d_out: usize) -> SignalFacts {
     SignalFacts {
         kind: "image",
-        has_targets: true,
         has_normals: false,
         d_in: 2,
         d_out,
@@ -401,7 +400,6 @@ fn every_preset_learns_a_picture() {
     let spectrum = image.spectrum();
     let facts = SignalFacts {
         kind: "image",
-        has_targets: true,
         has_normals: false,
         d_in: 2,
         d_out: layout.d_out(),
@@ -464,36 +462,6 @@ fn every_preset_learns_a_picture() {
         assert!(
             psnr_db >= *floor,
             "{}: {psnr_db:.2} dB, at least {floor}",
-            preset.name
-        );
-    }
-}
-
-/// Of points with normals there is one thing to learn, and every preset does so unasked.
-#[test]
-fn every_preset_knows_how_to_learn_from_points() {
-    let facts = SignalFacts {
-        kind: "points",
-        has_targets: false,
-        has_normals: true,
-        d_in: 3,
-        d_out: 1,
-        samples: 100_000,
-        seconds: None,
-        hints: Hints {
-            nyquist: vec![100.0; 3],
-            rms_frequency: vec![1.0; 3],
-        },
-    };
-    for preset in PRESETS {
-        let request = Request {
-            model: Some(preset.name.to_string()),
-            ..Request::default()
-        };
-        let resolved = resolve(&request, &facts).unwrap_or_else(|e| panic!("{}: {e}", preset.name));
-        assert!(
-            resolved.recipe.training.loss.needs_normals(),
-            "{}",
             preset.name
         );
     }

@@ -10,7 +10,6 @@ use super::program::{Place, TINY};
 pub fn facts(d_in: usize, d_out: usize) -> SignalFacts {
     SignalFacts {
         kind: "image",
-        has_targets: true,
         has_normals: false,
         d_in,
         d_out,

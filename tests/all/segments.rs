@@ -116,7 +116,6 @@ fn resolved(seconds: f64, settings: &[(&str, f64)]) -> Result<Resolved, String> 
     let samples = (8000.0 * seconds) as usize;
     let facts = SignalFacts {
         kind: "sound",
-        has_targets: true,
         has_normals: false,
         d_in: 1,
         d_out: 1,

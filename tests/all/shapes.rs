@@ -130,17 +130,19 @@ fn points_are_fitted_by_their_own_loss() {
     let metrics = &report(&place, ended.stdout.trim_end())["metrics"];
     assert!(metrics.get("iou").is_none());
     let distance = metrics["chamfer_l1"].as_f64().unwrap();
-    assert!(distance < 0.05, "{distance}");
+    assert!(distance < 0.005, "{distance}");
+    // By the points and normals alone.
+    let oriented = "--set training.loss=oriented --set training.target=sdf --out oriented";
+    place
+        .run(&format!("fit ball.xyz --model siren {short} {oriented}"))
+        .done();
+    let distance = report(&place, "oriented")["metrics"]["chamfer_l1"].clone();
+    assert!(distance.as_f64().unwrap() < 0.05, "{distance}");
     for (input, setting, words) in [
         (
             "ball.xyz",
-            "training.loss=mse",
-            "points with normals have none",
-        ),
-        (
-            "ball.xyz",
-            "training.target=sdf",
-            "points have no distances",
+            "training.loss=oriented",
+            "give --set training.target=sdf too",
         ),
         (
             "icon.png",

@@ -9,6 +9,8 @@ use super::lattice::Lattice;
 
 /// Points along the side of a block.
 const SIZE: usize = 8;
+/// Where there are fewer blocks, all of them are soon evaluated.
+const FEWEST_TO_SAMPLE: usize = 16 * 16 * 16;
 /// No values are held of such a block.
 const ABSENT: u32 = u32::MAX;
 
@@ -16,7 +18,8 @@ const ABSENT: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Search {
     /// The slope |∇f| is nowhere above this bound, as for a signed distance (1, and some more for a fitted one): a block is left out when
-    /// the value at its centre shows that no surface can be near. Misses nothing while the bound holds.
+    /// the value at its centre shows that no surface can be near. Misses nothing while the bound holds. Where it leaves out less than
+    /// half of the blocks the field is flat and no distance, and every second point is looked at instead.
     Lipschitz(f32),
     /// Every so many points along each axis are compared with their neighbours, 1 to 8; for fields whose slope is unknown, such as
     /// occupancy. Misses a body, hollow or hole that no two of these points tell apart, which 1 rules out: then all points are evaluated.
@@ -43,29 +46,65 @@ impl Blocks {
         Self::find_with_size(field, lattice, search, SIZE)
     }
 
+    /// As [`Blocks::find`], unless the surface begins in more than half of the blocks, as that of a field that is mostly noise: then none.
+    ///
+    /// # Errors
+    /// Those of the field.
+    pub fn find_sparse<E>(
+        field: &mut Evaluate<E>,
+        lattice: &Lattice,
+        search: Search,
+    ) -> Result<Option<Self>, E> {
+        let mut blocks = Self::empty(lattice, SIZE);
+        let seeds = blocks.seeds(field, search)?;
+        if blocks.are_most(&seeds) {
+            return Ok(None);
+        }
+        blocks.follow(field, seeds)?;
+        Ok(Some(blocks))
+    }
+
     pub(super) fn find_with_size<E>(
         field: &mut Evaluate<E>,
         lattice: &Lattice,
         search: Search,
         size: usize,
     ) -> Result<Self, E> {
+        let mut blocks = Self::empty(lattice, size);
+        let seeds = blocks.seeds(field, search)?;
+        blocks.follow(field, seeds)?;
+        Ok(blocks)
+    }
+
+    fn empty(lattice: &Lattice, size: usize) -> Self {
         let counts = lattice.counts.map(|n| n.div_ceil(size));
-        let mut blocks = Self {
+        Self {
             lattice: lattice.clone(),
             size,
             counts,
             slots: vec![ABSENT; counts.iter().product()],
             values: Vec::new(),
-        };
-        let seeds = match search {
-            Search::Lipschitz(bound) => blocks.seeds_by_slope(field, bound)?,
-            Search::Sampled(stride) => {
-                let stride = (stride as usize).clamp(1, size);
-                blocks.seeds_by_sign(field, stride)?
+        }
+    }
+
+    fn are_most(&self, seeds: &[usize]) -> bool {
+        2 * seeds.len() > self.slots.len()
+    }
+
+    /// The blocks in which the surface is first seen.
+    fn seeds<E>(&self, field: &mut Evaluate<E>, search: Search) -> Result<Vec<usize>, E> {
+        match search {
+            Search::Lipschitz(bound) => {
+                let seeds = self.seeds_by_slope(field, bound)?;
+                match self.are_most(&seeds) && self.slots.len() >= FEWEST_TO_SAMPLE {
+                    true => self.seeds_by_sign(field, 2),
+                    false => Ok(seeds),
+                }
             }
-        };
-        blocks.follow(field, seeds)?;
-        Ok(blocks)
+            Search::Sampled(stride) => {
+                self.seeds_by_sign(field, (stride as usize).clamp(1, self.size))
+            }
+        }
     }
 
     /// The blocks with values, in order.

@@ -59,6 +59,11 @@ fn places() -> Vec<[f32; 3]> {
     cells.chain(random_places(RANDOM)).collect()
 }
 
+/// The lattice of so many points a side in the box [-1, 1]³.
+fn lattice(resolution: u32) -> Result<Lattice, RenderError> {
+    Lattice::cube(resolution).map_err(|e| RenderError::Request(e.to_string()))
+}
+
 /// The field of a network as a function, negative inside.
 fn function<'a>(
     field: Field<'a>,
@@ -94,24 +99,31 @@ impl ShapeLayout {
         function: &mut Evaluate<RenderError>,
         resolution: u32,
     ) -> Result<Blocks, RenderError> {
-        let lattice = Lattice::cube(resolution).map_err(|e| RenderError::Request(e.to_string()))?;
-        Blocks::find(function, &lattice, self.search())
+        Blocks::find(function, &lattice(resolution)?, self.search())
     }
 
-    /// The surface at a resolution, and the blocks that it lies in.
+    /// The same at [`RESOLUTION`], or at the next lower one that the surface does not fill: a network that has learnt little is soon drawn.
+    fn overview(&self, function: &mut Evaluate<RenderError>) -> Result<Blocks, RenderError> {
+        for resolution in [RESOLUTION, RESOLUTION / 2] {
+            let lattice = lattice(resolution)?;
+            if let Some(blocks) = Blocks::find_sparse(function, &lattice, self.search())? {
+                return Ok(blocks);
+            }
+        }
+        self.blocks(function, RESOLUTION / 4)
+    }
+
+    /// The surface in `blocks`, in the units of the file.
     fn surface(
         &self,
-        field: Field,
-        resolution: u32,
-        engine: &mut dyn Engine,
-    ) -> Result<(Mesh, Blocks), RenderError> {
-        let mut function = function(field, self, engine);
-        let blocks = self.blocks(&mut function, resolution)?;
-        let mut mesh = extract(&mut function, &blocks)?;
+        function: &mut Evaluate<RenderError>,
+        blocks: &Blocks,
+    ) -> Result<Mesh, RenderError> {
+        let mut mesh = extract(function, blocks)?;
         for vertex in &mut mesh.vertices {
             *vertex = self.frame.place(*vertex);
         }
-        Ok((mesh, blocks))
+        Ok(mesh)
     }
 
     /// The mesh, the values at all places and the gradients near the surface.
@@ -121,9 +133,11 @@ impl ShapeLayout {
         engine: &mut dyn Engine,
         progress: &mut dyn FnMut(f64),
     ) -> Result<(ShapeRendering, Blocks), RenderError> {
-        let (mesh, blocks) = self.surface(field, RESOLUTION, engine)?;
-        progress(0.4);
         let mut function = function(field, self, engine);
+        let blocks = self.overview(&mut function)?;
+        progress(0.2);
+        let mesh = self.surface(&mut function, &blocks)?;
+        progress(0.4);
         let places = places();
         let mut values = vec![0.0; places.len()];
         for (places, values) in places.chunks(1 << 17).zip(values.chunks_mut(1 << 17)) {
@@ -240,7 +254,9 @@ impl Renderable for ShapeLayout {
         let Points::Lattice(resolution) = *points else {
             return Err(RenderError::Request("a shape has no pixels".into()));
         };
-        let (mesh, _) = self.surface(field, resolution, engine)?;
+        let mut function = function(field, self, engine);
+        let blocks = self.blocks(&mut function, resolution)?;
+        let mesh = self.surface(&mut function, &blocks)?;
         if mesh.faces.is_empty() {
             return Err(MeshEncodeError::Empty.into());
         }
@@ -257,7 +273,7 @@ impl Renderable for ShapeLayout {
     fn resolve(&self, request: &RenderRequest) -> Result<Target, RenderError> {
         request.allow("a shape", &["--resolution"])?;
         let resolution = request.resolution.unwrap_or(2 * RESOLUTION);
-        Lattice::cube(resolution).map_err(|e| RenderError::Request(e.to_string()))?;
+        lattice(resolution)?;
         Ok(Target {
             layout: Layout::Shape(self.clone()),
             points: Points::Lattice(resolution),
@@ -303,7 +319,7 @@ impl Renderable for ShapeLayout {
                 azimuth,
                 elevation,
             } => {
-                let blocks = self.blocks(&mut function, RESOLUTION)?;
+                let blocks = self.overview(&mut function)?;
                 let outline = blocks.outline();
                 if outline.is_empty() {
                     return Err(RenderError::Request(
@@ -365,7 +381,7 @@ impl Rendered for ShapeRendering {
         let mut metrics = Vec::new();
         let mut add = |name: &'static str, value: f64| metrics.push((name.into(), value));
         let target = self.layout.target;
-        let truth = match original.has_distances() {
+        let truth = match original.has_true_distances() {
             true => self.truth(original),
             false => Vec::new(),
         };

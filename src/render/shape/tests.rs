@@ -403,3 +403,42 @@ fn a_plane_is_interpolated_exactly_near_its_surface() {
     }
     assert!(near > 50, "{near}");
 }
+
+#[test]
+fn a_flat_field_is_found_at_a_part_of_its_points() {
+    // A network after its first step: the slope is 1/100 of what a distance has.
+    let lattice = Lattice::cube(128).unwrap();
+    let (mut evaluated, mut flat) = (0, field(|p| 0.01 * sphere(p)));
+    let mut counted = |points: &[f32], values: &mut [f32]| {
+        evaluated += values.len();
+        flat(points, values)
+    };
+    let blocks = Blocks::find(&mut counted, &lattice, Search::Lipschitz(1.3)).unwrap();
+    let mesh = extract(&mut counted, &blocks).unwrap();
+    assert!(
+        evaluated < 128 * 128 * 128 / 2,
+        "{evaluated} of {} points",
+        128 * 128 * 128
+    );
+    let whole = Blocks::find(
+        &mut field(|p| 0.01 * sphere(p)),
+        &lattice,
+        Search::Sampled(1),
+    );
+    let whole = extract(&mut field(|p| 0.01 * sphere(p)), &whole.unwrap()).unwrap();
+    assert_eq!(mesh.faces.len(), whole.faces.len());
+}
+
+#[test]
+fn a_surface_that_fills_the_box_is_not_followed() {
+    let noise = |p: [f32; 3]| (1e4 * p[0]).sin() * (1e4 * p[1]).sin() * (1e4 * p[2]).sin();
+    let lattice = Lattice::cube(64).unwrap();
+    for search in [Search::Sampled(2), Search::Lipschitz(1.3)] {
+        let found = |f: fn([f32; 3]) -> f32| {
+            Blocks::find_sparse(&mut field(f), &lattice, search)
+                .unwrap()
+                .is_some()
+        };
+        assert!(found(sphere) && !found(noise));
+    }
+}

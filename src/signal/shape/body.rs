@@ -3,13 +3,15 @@
 use rayon::prelude::*;
 
 use super::analytic::{Analytic, gradient};
+use super::bvh::Bvh;
 use super::distance::Distance;
 use super::frame::Frame;
 use super::grid::Grid;
 use super::mesh::{Mesh, bounds};
 use super::random::Random;
-use super::read::{Content, Points};
+use super::read::Content;
 use super::surface::Surface;
+use super::surfels::Surfels;
 use super::topology::{Topology, orient, weld};
 use super::vector::{add, dot, narrow, norm, scale, sub, unit, widen};
 
@@ -30,8 +32,8 @@ pub(super) enum Body {
     Analytic(Analytic),
     /// Distances in cells, and coordinates a cell.
     Grid(Grid, f64),
-    /// Points with normals, which have no distances.
-    Points(Points),
+    /// Points with normals, whose distances are estimates.
+    Points(Surfels),
 }
 
 /// A mesh with distances.
@@ -68,14 +70,14 @@ impl Body {
             Content::Points(mut points) => {
                 let positions = points.positions.iter();
                 points.positions = positions.map(|&p| frame.coordinate(p)).collect();
-                Self::Points(points)
+                Self::Points(Surfels::new(points, warnings))
             }
             Content::Grid(grid) => Self::Grid(grid, 1.0 / frame.scale),
         };
         Ok((body, frame, extents))
     }
 
-    /// The signed distance at a point, whose magnitude is at most `reach`; none of points alone.
+    /// The signed distance at a point, whose magnitude is at most `reach`.
     fn distance(&self, point: [f32; 3], reach: f32) -> f32 {
         match self {
             Self::Mesh(solid) => solid.distance.at(point, reach),
@@ -83,11 +85,11 @@ impl Body {
             Self::Grid(grid, cell) => {
                 (grid.distance(scale(widen(point), 1.0 / cell)) * cell) as f32
             }
-            Self::Points(_) => f32::NAN,
+            Self::Points(surfels) => surfels.distance.at(point, reach),
         }
     }
 
-    /// The signed distances at points `[n, 3]`, to `out` `[n]`; NaN for points alone.
+    /// The signed distances at points `[n, 3]`, to `out` `[n]`.
     ///
     /// On entry `out` holds what the magnitudes are known not to exceed, infinity where nothing is known: the search is the quicker for
     /// it, and finds the same.
@@ -107,12 +109,13 @@ impl Body {
             });
     }
 
-    /// A point of the surface and its normal: evenly by area from a mesh, and the nearest of random points otherwise; none if the search
+    /// A point of the surface and its normal: evenly by area from a mesh, one of the points of a cloud, and the nearest of random
+    /// points otherwise; none if the search
     /// was in vain.
     pub fn surface(&self, random: &mut Random) -> Option<([f32; 3], [f32; 3])> {
         match self {
             Self::Mesh(solid) => Some(solid.surface.sample(random)),
-            Self::Points(points) => {
+            Self::Points(Surfels { points, .. }) => {
                 let index = (random.unit() * points.positions.len() as f64) as usize;
                 Some((points.positions[index], points.normals[index]))
             }
@@ -136,6 +139,15 @@ impl Body {
         }
     }
 
+    /// Why there is no inside, if there is none.
+    pub fn hollow(&self) -> Option<&str> {
+        match self {
+            Self::Mesh(solid) => solid.hollow.as_deref(),
+            Self::Points(surfels) => surfels.hollow.as_deref(),
+            Self::Analytic(_) | Self::Grid(..) => None,
+        }
+    }
+
     /// The mean length of an edge, or a cell, or the distance of points: the finest detail, in coordinates.
     pub fn detail(&self) -> f32 {
         match self {
@@ -146,7 +158,7 @@ impl Body {
             }
             Self::Analytic(_) => 0.02,
             Self::Grid(_, cell) => *cell as f32,
-            Self::Points(points) => (4.0 / points.positions.len() as f32).sqrt(),
+            Self::Points(Surfels { points, .. }) => (4.0 / points.positions.len() as f32).sqrt(),
         }
     }
 }
@@ -212,7 +224,7 @@ impl Solid {
         let share = inside.iter().filter(|&&is| is).count() as f64 / inside.len() as f64;
         if topology.misoriented_edges > 0 || share < 0.05 {
             solid.hollow = Some(why);
-            solid.distance = Distance::unsigned(&mesh);
+            solid.distance = Distance::unsigned(Bvh::new(&mesh));
         } else {
             warnings.push(format!(
                 "{why}: inside is where its winding number is above 1/2"

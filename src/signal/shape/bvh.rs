@@ -205,6 +205,41 @@ impl Bvh {
         }
         best
     }
+
+    /// The squared distance within which `count` triangles lie, at least one, or all where there are fewer.
+    pub fn squared_reach(&self, query: [f32; 3], count: usize) -> f64 {
+        let precise = widen(query);
+        // The nearest so far, the farthest of them last.
+        let mut nearest: Vec<f64> = Vec::with_capacity(count + 1);
+        let mut open = vec![0_u32];
+        while let Some(index) = open.pop() {
+            let node = &self.nodes[index as usize];
+            let full = nearest.len() == count;
+            if full && f64::from(node.squared_distance(query)) > nearest[count - 1] {
+                continue;
+            }
+            if node.count == 0 {
+                let children = [node.first, node.first + 1];
+                let [a, b] = children.map(|i| self.nodes[i as usize].squared_distance(query));
+                // The nearer one is opened first.
+                open.extend(if a <= b {
+                    [children[1], children[0]]
+                } else {
+                    children
+                });
+                continue;
+            }
+            let leaf = node.first as usize..(node.first + node.count) as usize;
+            for triangle in &self.triangles[leaf] {
+                let offset = sub(precise, closest_on_triangle(precise, triangle.map(widen)).0);
+                let squared = dot(offset, offset);
+                let place = nearest.partition_point(|&other| other <= squared);
+                nearest.insert(place, squared);
+                nearest.truncate(count);
+            }
+        }
+        nearest[nearest.len() - 1]
+    }
 }
 
 impl Node {

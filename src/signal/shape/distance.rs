@@ -14,8 +14,8 @@ use super::winding::Winding;
 enum Side {
     /// By the direction of the surface at its closest point.
     Pseudonormals(Pseudonormals),
-    /// By how often the surface goes round a point.
-    Winding(Winding),
+    /// By how often the surface goes round a point: more than so many times inside.
+    Winding(Winding, f64),
     /// Not at all: distances are unsigned.
     None,
 }
@@ -95,16 +95,21 @@ impl Distance {
     pub fn by_winding(mesh: &Mesh) -> Self {
         let bvh = Bvh::new(mesh);
         let winding = Winding::new(&bvh);
+        Self::by_winding_above(bvh, winding, 0.5)
+    }
+
+    /// Distances to the triangles of `bvh`, negative where their `winding` number is above `level`.
+    pub fn by_winding_above(bvh: Bvh, winding: Winding, level: f64) -> Self {
         Self {
             bvh,
-            side: Side::Winding(winding),
+            side: Side::Winding(winding, level),
         }
     }
 
-    /// Distances without a sign.
-    pub fn unsigned(mesh: &Mesh) -> Self {
+    /// Distances without a sign to the triangles of `bvh`.
+    pub fn unsigned(bvh: Bvh) -> Self {
         Self {
-            bvh: Bvh::new(mesh),
+            bvh,
             side: Side::None,
         }
     }
@@ -117,7 +122,7 @@ impl Distance {
             Side::Pseudonormals(normals) => {
                 dot(sub(widen(query), closest.point), normals.at(&closest)) < 0.0
             }
-            Side::Winding(winding) => winding.number(&self.bvh, query) > 0.5,
+            Side::Winding(winding, level) => winding.number(&self.bvh, query) > *level,
             Side::None => false,
         };
         (if inside { -distance } else { distance }) as f32

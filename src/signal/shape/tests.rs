@@ -1,5 +1,6 @@
 //! Small meshes, and distances held to closed forms, to brute force and to the parity of crossings.
 
+use super::bvh::Bvh;
 use super::distance::Distance;
 use super::mesh::Mesh;
 use super::read::{Content, Format};
@@ -108,7 +109,7 @@ fn the_distance_of_a_cube_is_exact() {
 fn distances_equal_brute_force() {
     for (path, mesh) in data_meshes() {
         let size = f64::from(mesh.bounds()[1][0] - mesh.bounds()[0][0]);
-        let distance = Distance::unsigned(&mesh);
+        let distance = Distance::unsigned(Bvh::new(&mesh));
         for &point in around(&mesh, 30).as_chunks::<3>().0 {
             let expected = (0..mesh.faces.len())
                 .map(|face| {
