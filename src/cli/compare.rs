@@ -167,7 +167,7 @@ impl Compare {
 impl<'a> Comparison<'a> {
     fn new(talk: &'a Talk, device: &'a Chosen, plan: &'a Plan) -> Self {
         let inputs = plan.inputs.iter().map(|input| ComparedInput {
-            input: InputReport::new(&input.path, &input.layout),
+            input: InputReport::new(&input.path, &input.layout).without_target(),
             models: Vec::new(),
         });
         Self {

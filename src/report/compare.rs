@@ -54,6 +54,9 @@ pub struct ComparedModel {
 pub struct ComparedFit {
     /// The seed of weights and sample order.
     pub seed: u64,
+    /// What was learnt of the distances of a shape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Value>,
     /// Trained real numbers.
     pub parameters: usize,
     /// Size of the model file.
@@ -75,6 +78,7 @@ impl ComparedFit {
     pub fn new(run: &RunReport, folder: String) -> Self {
         Self {
             seed: run.seed,
+            target: run.input.layout.get("target").cloned(),
             parameters: run.model.parameters,
             bytes: run.model.bytes,
             steps: run.training.steps,
@@ -123,6 +127,7 @@ mod tests {
             model: model.into(),
             fit: Some(ComparedFit {
                 seed,
+                target: None,
                 parameters: 1200,
                 bytes: 5000,
                 steps: 30,

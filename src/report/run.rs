@@ -41,6 +41,15 @@ impl InputReport {
         self.layout["kind"].as_str().unwrap_or_default()
     }
 
+    /// The same without what is learnt of it, which may be another thing for every model.
+    #[must_use]
+    pub fn without_target(mut self) -> Self {
+        if let Some(fields) = self.layout.as_object_mut() {
+            fields.remove("target");
+        }
+        self
+    }
+
     /// The name of the file without folder and ending.
     pub fn name(&self) -> String {
         let stem = Path::new(&self.path).file_stem().unwrap_or_default();
