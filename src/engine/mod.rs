@@ -22,7 +22,7 @@ use crate::model::{Network, Parameters};
 /// Coordinates and targets of some samples, row-major.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
-    /// `[n, d_in]`, each in [-1, 1].
+    /// `[n, row_width]` as [`Network::locate`] writes them: for a network in one segment `[n, d_in]`, each in [-1, 1].
     pub coordinates: Vec<f32>,
     /// `[n, d_out]`, each in [-1, 1].
     pub targets: Vec<f32>,
@@ -59,7 +59,7 @@ pub trait Engine: Send {
         gradients: &mut Parameters,
     ) -> Result<Measured, EngineError>;
 
-    /// Values `[n, d_out]` at `coordinates` `[n, d_in]`.
+    /// Values `[n, d_out]` at `coordinates`, as those of a [`Batch`].
     ///
     /// # Errors
     /// [`EngineError`] when the device fails.

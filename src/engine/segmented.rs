@@ -23,18 +23,13 @@ struct Rows {
 }
 
 impl Rows {
-    /// The rows of `coordinates` `[n, d_in]`, segment by segment.
+    /// The rows of `coordinates` `[n, row_width]`, segment by segment.
     fn sorted(network: &Network, coordinates: &[f32]) -> Vec<Self> {
-        let segments = network.segments();
-        let mut sorted: Vec<Self> = (0..segments).map(|_| Self::default()).collect();
-        for (index, row) in coordinates.chunks_exact(network.d_in()).enumerate() {
-            let place = (f64::from(row[0]) + 1.0) / 2.0 * segments as f64;
-            // A cast of a float saturates; what lies outside belongs to the outermost segments.
-            let segment = (place as usize).min(segments - 1);
-            let within = 2.0 * (place - segment as f64) - 1.0;
-            let rows = &mut sorted[segment];
+        let mut sorted: Vec<Self> = Vec::new();
+        sorted.resize_with(network.segments(), Self::default);
+        for (index, row) in coordinates.chunks_exact(network.row_width()).enumerate() {
+            let rows = &mut sorted[row[0] as usize];
             rows.indices.push(index);
-            rows.coordinates.push(within as f32);
             rows.coordinates.extend_from_slice(&row[1..]);
         }
         sorted
@@ -64,7 +59,7 @@ impl Engine for Segmented {
                 .loss_and_gradients(network, parameters, batch, loss, gradients);
         }
         let (d_in, d_out) = (network.d_in(), network.d_out());
-        let count = (batch.coordinates.len() / d_in) as f64;
+        let count = (batch.coordinates.len() / network.row_width()) as f64;
         let one = network.clone().with_segments(1);
         let tensors = parameters.tensors.len() / network.segments();
         let mut mean = Measured {

@@ -388,7 +388,7 @@ mod tests {
                 let fine = [2 * i, 2 * i + 1].map(|j| two.coordinate(axis, j, 2 * n));
                 let centre = one.coordinate(axis, i, n);
                 assert!((centre - (fine[0] + fine[1]) / 2.0).abs() < 1e-6);
-                assert_eq!(centre, crate::signal::cell_centre(i, n));
+                assert_eq!(centre, crate::signal::cell_centre(i, n) as f32);
             }
         }
     }
@@ -410,7 +410,7 @@ mod tests {
             for (axis, count) in [(0, 5), (1, 3)] {
                 let pixel = 2.0 / (count * n) as f32;
                 for i in 0..count {
-                    let centre = crate::signal::cell_centre(i, count);
+                    let centre = crate::signal::cell_centre(i, count) as f32;
                     for k in 0..n {
                         let at = decimation.coordinate(axis, n * i + k, n * count);
                         assert!((at - centre - k as f32 * pixel).abs() < 1e-6);

@@ -40,7 +40,7 @@ fn evaluate(
         _ => &[0.0][..],
     };
     let mut values = vec![0.0; count * channels];
-    let mut coordinates = Vec::with_capacity(POINTS_AT_ONCE * nodes.len());
+    let (mut coordinates, mut rows) = (Vec::with_capacity(POINTS_AT_ONCE), Vec::new());
     let mut at_nodes = Vec::new();
     let mut done = 0;
     for chunk in values.chunks_mut(POINTS_AT_ONCE * channels) {
@@ -50,10 +50,12 @@ fn evaluate(
             coordinates.clear();
             coordinates.extend((done..done + length).map(|i| {
                 let position = (i as f64 + 0.5 + node) / count as f64 + shift / frames;
-                (2.0 * position - 1.0) as f32
+                2.0 * position - 1.0
             }));
+            rows.resize(length * field.network.row_width(), 0.0);
+            field.network.locate(&coordinates, &mut rows);
             at_nodes.resize(chunk.len(), 0.0);
-            engine.evaluate(field.network, field.parameters, &coordinates, &mut at_nodes)?;
+            engine.evaluate(field.network, field.parameters, &rows, &mut at_nodes)?;
             for (sum, value) in chunk.iter_mut().zip(&at_nodes) {
                 *sum += value / nodes.len() as f32;
             }

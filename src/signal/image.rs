@@ -258,7 +258,7 @@ impl Signal for Image {
         self.layout.pixels()
     }
 
-    fn gather(&self, indices: &[u32], coordinates: &mut [f32], targets: &mut [f32]) {
+    fn gather(&self, indices: &[u32], coordinates: &mut [f64], targets: &mut [f32]) {
         let (width, height) = (self.layout.width as usize, self.layout.height as usize);
         assert_eq!(coordinates.len(), indices.len() * 2);
         assert_eq!(targets.len(), indices.len() * self.layout.channels.count());
@@ -282,7 +282,7 @@ impl Signal for Image {
         &self,
         offset: &[f64],
         indices: &[u32],
-        coordinates: &mut [f32],
+        coordinates: &mut [f64],
         targets: &mut [f32],
     ) {
         let counts = [self.layout.width, self.layout.height];
@@ -293,7 +293,7 @@ impl Signal for Image {
             let place = [index % counts[0], index / counts[0]];
             for axis in 0..2 {
                 let position = f64::from(place[axis]) + 0.5 + offset[axis];
-                coordinate[axis] = (2.0 * position / f64::from(counts[axis]) - 1.0) as f32;
+                coordinate[axis] = 2.0 * position / f64::from(counts[axis]) - 1.0;
             }
         }
         let within = Within::new(counts[0] as usize, counts[1] as usize, offset);

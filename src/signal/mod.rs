@@ -49,7 +49,7 @@ pub trait Signal: Any + Send + Sync {
     ///
     /// # Panics
     /// If an index is not below [`Signal::samples`] or a slice has another length.
-    fn gather(&self, indices: &[u32], coordinates: &mut [f32], targets: &mut [f32]);
+    fn gather(&self, indices: &[u32], coordinates: &mut [f64], targets: &mut [f32]);
 
     /// As [`Signal::gather`], at places moved by `offset` `[d_in]`, in cells from −1/2 to 1/2; the targets are the values there of the
     /// signal whose means over the cells are the samples ([`Footprint::Area`]).
@@ -60,7 +60,7 @@ pub trait Signal: Any + Send + Sync {
         &self,
         offset: &[f64],
         indices: &[u32],
-        coordinates: &mut [f32],
+        coordinates: &mut [f64],
         targets: &mut [f32],
     );
 
@@ -226,8 +226,8 @@ pub struct Spectrum {
 ///
 /// The map does not depend on the resolution: the mean of the two cells that a ×2 grid puts into one cell is the centre of
 /// that cell. An axis with one sample has the coordinate 0.
-pub fn cell_centre(index: usize, count: usize) -> f32 {
-    ((2 * index + 1) as f64 / count as f64 - 1.0) as f32
+pub fn cell_centre(index: usize, count: usize) -> f64 {
+    (2 * index + 1) as f64 / count as f64 - 1.0
 }
 
 /// What one kind of signal can do with a file.
@@ -305,7 +305,7 @@ mod tests {
             for i in 0..n {
                 let x = cell_centre(i, n);
                 assert!(x > -1.0 && x < 1.0);
-                assert_eq!(x, -cell_centre(n - 1 - i, n));
+                assert!((x + cell_centre(n - 1 - i, n)).abs() < 1e-15);
             }
         }
     }

@@ -310,13 +310,15 @@ impl Signal for Shape {
         SAMPLES
     }
 
-    fn gather(&self, indices: &[u32], coordinates: &mut [f32], targets: &mut [f32]) {
+    fn gather(&self, indices: &[u32], coordinates: &mut [f64], targets: &mut [f32]) {
         let pool = self.samples_now();
         let target = self.layout.target;
         let (coordinates, _) = coordinates.as_chunks_mut::<3>();
         for ((&index, place), out) in indices.iter().zip(coordinates).zip(targets) {
             let index = index as usize;
-            place.copy_from_slice(&pool.coordinates[3 * index..][..3]);
+            for (out, coordinate) in place.iter_mut().zip(&pool.coordinates[3 * index..]) {
+                *out = f64::from(*coordinate);
+            }
             *out = target.target(pool.distances[index]);
         }
     }
@@ -326,7 +328,7 @@ impl Signal for Shape {
         &self,
         _offset: &[f64],
         indices: &[u32],
-        coordinates: &mut [f32],
+        coordinates: &mut [f64],
         targets: &mut [f32],
     ) {
         self.gather(indices, coordinates, targets);

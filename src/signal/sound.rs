@@ -194,7 +194,7 @@ impl Signal for Sound {
         self.layout.frames as usize
     }
 
-    fn gather(&self, indices: &[u32], coordinates: &mut [f32], targets: &mut [f32]) {
+    fn gather(&self, indices: &[u32], coordinates: &mut [f64], targets: &mut [f32]) {
         let frames = self.samples();
         let channels = usize::from(self.layout.channels);
         let scale = 1.0 / self.layout.peak;
@@ -215,7 +215,7 @@ impl Signal for Sound {
         &self,
         offset: &[f64],
         indices: &[u32],
-        coordinates: &mut [f32],
+        coordinates: &mut [f64],
         targets: &mut [f32],
     ) {
         let frames = self.samples();
@@ -228,7 +228,7 @@ impl Signal for Sound {
             .for_each(|((targets, coordinate), &index)| {
                 let index = index as usize;
                 let position = index as f64 + 0.5 + offset[0];
-                *coordinate = (2.0 * position / frames as f64 - 1.0) as f32;
+                *coordinate = 2.0 * position / frames as f64 - 1.0;
                 for (channel, target) in targets.iter_mut().enumerate() {
                     let sum: f64 = (weights.iter().enumerate())
                         .map(|(tap, weight)| {

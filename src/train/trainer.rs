@@ -132,8 +132,9 @@ impl Run<'_> {
         let mut epoch = None;
         let mut indices = Vec::with_capacity(batch_size);
         let mut offset = vec![0.0; self.network.d_in()];
+        let mut coordinates = vec![0.0; batch_size * self.network.d_in()];
         let mut batch = Batch {
-            coordinates: vec![0.0; batch_size * self.network.d_in()],
+            coordinates: vec![0.0; batch_size * self.network.row_width()],
             targets: vec![0.0; batch_size * self.network.d_out()],
             normals: match self.training.loss.needs_normals() {
                 true => vec![0.0; batch_size * self.network.d_in()],
@@ -155,15 +156,16 @@ impl Run<'_> {
                 self.signal.refresh(of_step);
             }
             sampler.batch(state.step, &mut indices);
-            let (coordinates, targets) = (&mut batch.coordinates, &mut batch.targets);
+            let targets = &mut batch.targets;
             match self.training.footprint {
-                Footprint::Point => self.signal.gather(&indices, coordinates, targets),
+                Footprint::Point => self.signal.gather(&indices, &mut coordinates, targets),
                 Footprint::Area => {
                     sampler.offset(state.step, &mut offset);
                     self.signal
-                        .gather_within(&offset, &indices, coordinates, targets);
+                        .gather_within(&offset, &indices, &mut coordinates, targets);
                 }
             }
+            self.network.locate(&coordinates, &mut batch.coordinates);
             if self.training.loss.needs_normals() {
                 self.signal.gather_normals(&indices, &mut batch.normals);
             }

@@ -31,13 +31,13 @@ fn noise(width: u32, height: u32, channels: Channels, depth: BitDepth) -> Image 
 
 fn gathered(image: &Image, offset: Option<[f64; 2]>) -> [Vec<f32>; 2] {
     let indices: Vec<u32> = (0..image.samples() as u32).rev().collect();
-    let mut coordinates = vec![f32::NAN; 2 * indices.len()];
+    let mut coordinates = vec![f64::NAN; 2 * indices.len()];
     let mut targets = vec![f32::NAN; image.layout.channels.count() * indices.len()];
     match offset {
         None => image.gather(&indices, &mut coordinates, &mut targets),
         Some(offset) => image.gather_within(&offset, &indices, &mut coordinates, &mut targets),
     }
-    [coordinates, targets]
+    [coordinates.into_iter().map(|x| x as f32).collect(), targets]
 }
 
 #[test]

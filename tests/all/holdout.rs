@@ -94,6 +94,7 @@ fn a_network_is_asked_where_the_full_pixels_lie() {
         let columns = image(reduced.as_ref()).layout.width;
         let (mut at, mut target) = ([0.0; 6], [0.0; 3]);
         reduced.gather(&[0, columns - 1, columns * 19], &mut at, &mut target);
+        let at = at.map(|x: f64| x as f32);
         let slope_x = (target[1] - target[0]) / (at[2] - at[0]);
         let slope_y = (target[2] - target[0]) / (at[5] - at[1]);
         let mut parameters = network.initialize(0);

@@ -447,9 +447,11 @@ fn every_preset_learns_a_picture() {
         let mut coordinates = vec![0.0; 2 * indices.len()];
         let mut targets = vec![0.0; facts.d_out * indices.len()];
         image.gather(&indices, &mut coordinates, &mut targets);
+        let mut rows = vec![f32::NAN; coordinates.len()];
+        network.locate(&coordinates, &mut rows);
         let mut values = vec![f32::NAN; targets.len()];
         engine
-            .evaluate(network, &state.parameters, &coordinates, &mut values)
+            .evaluate(network, &state.parameters, &rows, &mut values)
             .unwrap();
         let errors = values.iter().zip(&targets).map(|(v, t)| {
             let difference = f64::from(v.clamp(-1.0, 1.0)) - f64::from(*t);

@@ -3,9 +3,10 @@
 use inr::config::{Request, Resolved, SignalFacts, resolve};
 use inr::engine::{Batch, BurnEngine, Engine, Loss, Segmented, TiledEngine};
 use inr::model::{Hints, LayerConfig, Network, Parameters};
+use inr::signal::{Footprint, SampleFormat, Signal, Sound, SoundLayout};
 use serde_json::{Value, json};
 
-use super::numbers::uniform_f32;
+use super::numbers::{uniform, uniform_f32};
 use super::sounds::place;
 
 const SEGMENTS: usize = 3;
@@ -25,16 +26,17 @@ fn engines() -> [Box<dyn Engine>; 2] {
     engines.map(|engine| Box::new(Segmented::new(engine)) as Box<dyn Engine>)
 }
 
-/// Rows in every segment, and on the borders of the axis.
-fn batch() -> Batch {
-    let rows = 40;
-    let mut coordinates = uniform_f32(7, 2 * rows, -1.0, 1.0);
+/// Coordinates in every segment, and on the borders of the axis.
+fn coordinates() -> Vec<f64> {
+    let mut coordinates = uniform(7, 2 * 40, -1.0, 1.0);
     (coordinates[0], coordinates[2]) = (-1.0, 1.0);
-    Batch {
-        coordinates,
-        targets: uniform_f32(8, rows, -1.0, 1.0),
-        normals: Vec::new(),
-    }
+    coordinates
+}
+
+fn rows(network: &Network, coordinates: &[f64]) -> Vec<f32> {
+    let mut rows = vec![f32::NAN; coordinates.len() / network.d_in() * network.row_width()];
+    network.locate(coordinates, &mut rows);
+    rows
 }
 
 #[test]
@@ -42,7 +44,7 @@ fn every_segment_is_a_network_of_its_own() {
     let network = network().with_segments(SEGMENTS);
     let parameters = network.initialize(1);
     assert_eq!(parameters.count(), network.parameter_count());
-    let (batch, one) = (batch(), network.clone().with_segments(1));
+    let (coordinates, one) = (coordinates(), network.clone().with_segments(1));
     let tensors = parameters.tensors.len() / SEGMENTS;
     assert_eq!(
         parameters.tensors[tensors].name,
@@ -51,19 +53,23 @@ fn every_segment_is_a_network_of_its_own() {
     for mut engine in engines() {
         let mut values = vec![f32::NAN; 40];
         engine
-            .evaluate(&network, &parameters, &batch.coordinates, &mut values)
+            .evaluate(
+                &network,
+                &parameters,
+                &rows(&network, &coordinates),
+                &mut values,
+            )
             .unwrap();
-        for (row, value) in batch.coordinates.chunks_exact(2).zip(&values) {
+        for (row, value) in coordinates.chunks_exact(2).zip(&values) {
             let segment = (((row[0] + 1.0) * 1.5) as usize).min(SEGMENTS - 1);
             let own = Parameters {
                 tensors: parameters.tensors[segment * tensors..][..tensors].to_vec(),
             };
             // x S + S - 1 - 2 s, as the model file says.
-            let within = row[0] * 3.0 + 2.0 - 2.0 * segment as f32;
+            let within = row[0] * 3.0 + 2.0 - 2.0 * segment as f64;
+            let row = [within as f32, row[1] as f32];
             let mut alone = [f32::NAN];
-            engine
-                .evaluate(&one, &own, &[within, row[1]], &mut alone)
-                .unwrap();
+            engine.evaluate(&one, &own, &row, &mut alone).unwrap();
             assert!(
                 (value - alone[0]).abs() < 1e-5,
                 "{row:?}: {value} {alone:?}"
@@ -76,11 +82,16 @@ fn every_segment_is_a_network_of_its_own() {
 fn gradients_of_segments_are_those_of_the_mean_loss() {
     let network = network().with_segments(SEGMENTS);
     let mut parameters = network.initialize(1);
-    let mut batch = batch();
+    let mut coordinates = coordinates();
     // No row lies in the last segment, whose gradient is zero.
-    for row in batch.coordinates.chunks_exact_mut(2) {
+    for row in coordinates.chunks_exact_mut(2) {
         row[0] = (row[0] + 1.0) * 0.6 - 1.0;
     }
+    let batch = Batch {
+        coordinates: rows(&network, &coordinates),
+        targets: uniform_f32(8, 40, -1.0, 1.0),
+        normals: Vec::new(),
+    };
     for mut engine in engines() {
         let mut gradients = parameters.zeros_like();
         gradients.fill(f32::NAN);
@@ -108,6 +119,39 @@ fn gradients_of_segments_are_those_of_the_mean_loss() {
         }
         let last = gradients.tensors.last().unwrap();
         assert!(last.values.iter().all(|&g| g == 0.0));
+    }
+}
+
+/// A sample of an hour at 44.1 kHz lies where it would lie in a sound as short as its segment.
+#[test]
+fn samples_of_long_sounds_keep_their_places() {
+    let (segments, frames) = (240, 661_500);
+    let all = segments * frames;
+    let layout = SoundLayout {
+        sample_rate: 44_100,
+        channels: 1,
+        frames: all as u32,
+        format: SampleFormat::Pcm16,
+        peak: 1.0,
+        footprint: Footprint::Point,
+    };
+    let sound = Sound::new(layout, vec![0.0; all]);
+    let layers = serde_json::from_value(json!([{ "kind": "linear" }])).unwrap();
+    let network = Network::new(layers, 1, 1, &Hints::default()).unwrap();
+    let network = network.with_segments(segments);
+    for segment in [0, 1, 7, 121, 239] {
+        for frame in [0, 1, 2, 330_749, 661_499] {
+            let index = (segment * frames + frame) as u32;
+            let mut coordinate = [f64::NAN];
+            sound.gather(&[index], &mut coordinate, &mut [f32::NAN]);
+            let [found_segment, within] = rows(&network, &coordinate)[..] else {
+                panic!("a segment and a coordinate")
+            };
+            assert_eq!(found_segment, segment as f32);
+            let expected = (2 * frame + 1) as f64 / frames as f64 - 1.0;
+            // Neighbours are 3e-6 apart; f32 has a step of 6e-8 near 1, and f64 has one of 1e-16, here times 240.
+            assert!((f64::from(within) - expected).abs() < 4e-8, "{index}");
+        }
     }
 }
 

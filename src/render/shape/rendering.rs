@@ -54,7 +54,7 @@ pub struct ShapeRendering {
 
 /// The cells of the grid, x fastest, and the random places.
 fn places() -> Vec<[f32; 3]> {
-    let centre = |i: usize| crate::signal::cell_centre(i % GRID, GRID);
+    let centre = |i: usize| crate::signal::cell_centre(i % GRID, GRID) as f32;
     let cells = (0..GRID.pow(3)).map(|i| [centre(i), centre(i / GRID), centre(i / GRID / GRID)]);
     cells.chain(random_places(RANDOM)).collect()
 }
