@@ -21,6 +21,9 @@ const DEFAULT_PARAMETERS_PER_SAMPLE: f64 = 1.0;
 /// The longest sound that one network holds by default, in seconds: its first layer has the frequencies for it.
 const DEFAULT_SEGMENT: f64 = 15.0;
 
+/// Most times that the steps and the parameters of a preset are given to one sound by default, so that time and memory stay bounded.
+const MOST_BUDGETS: usize = 4;
+
 /// Most segments; each of them is run by itself in every step.
 const MOST_SEGMENTS: usize = 4096;
 
@@ -172,9 +175,10 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         )));
     }
     let segments = segments(&recipe.model, signal).map_err(ConfigError::Field)?;
+    let budgets = segments.min(MOST_BUDGETS);
     if !names_an_end {
         // As many steps for each segment as the preset has for one signal.
-        recipe.training.steps = recipe.training.steps.map(|steps| steps * segments as u64);
+        recipe.training.steps = recipe.training.steps.map(|steps| steps * budgets as u64);
     }
     let parameters = recipe.model.parameters.filter(|&parameters| parameters > 0);
     let is_asked = |(path, _): &(String, _)| path == "model.parameters";
@@ -186,7 +190,8 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         Some(asked) => SizeBudget::About(asked / segments),
         None => {
             let most = per_sample * signal.samples as f64 / segments as f64;
-            SizeBudget::UpTo(parameters.min((most as usize).max(SMALLEST_DEFAULT_BUDGET)))
+            let most = (most as usize).min(parameters * budgets / segments);
+            SizeBudget::UpTo(parameters.min(most.max(SMALLEST_DEFAULT_BUDGET)))
         }
     });
     let layers = recipe.model.layers.clone();

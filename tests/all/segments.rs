@@ -196,6 +196,11 @@ fn long_sounds_get_segments_and_steps_for_them() {
     // Three times the budget of the preset, or 40 s of samples: 3 * 106,666.
     let expected = 3 * 106_666;
     assert!(parameters(&long) <= expected && parameters(&long) > expected * 95 / 100);
+    // However long it is, it gets no more than four times what a preset has.
+    let longer = resolved(600.0, &[]).unwrap();
+    assert_eq!(longer.network.segments(), 40);
+    assert_eq!(steps(&longer), 4 * steps(&short));
+    assert!(parameters(&longer) <= 800_000 && parameters(&longer) > 600_000);
     // What is asked for is asked for all segments together.
     let asked = [("model.parameters", 30_000.0), ("training.steps", 70.0)];
     let asked = resolved(40.0, &asked).unwrap();
