@@ -353,6 +353,25 @@ mod tests {
         }
     }
 
+    /// Against another window; away from the ends, where the two deal otherwise with what is missing.
+    #[test]
+    fn twice_the_rate_is_what_scipy_makes_of_it() {
+        let text = include_str!("../../tests/reference/resample.json");
+        let reference: serde_json::Value = serde_json::from_str(text).unwrap();
+        let numbers = |name: &str| -> Vec<f32> {
+            let list = reference[name].as_array().unwrap().iter();
+            list.map(|v| v.as_f64().unwrap() as f32).collect()
+        };
+        let (reduced, expected) = (numbers("reduced"), numbers("doubled"));
+        let reduction = Reduction::new(2, ReducedBy::Decimation).unwrap();
+        let ours = interpolate_frames(&reduced, 1, reduction, Filter::Sinc32);
+        assert_eq!(ours.len(), expected.len());
+        let inside = 2 * 64..expected.len() - 2 * 64;
+        for (ours, expected) in ours[inside.clone()].iter().zip(&expected[inside]) {
+            assert!((ours - expected).abs() < 2e-3, "{ours} {expected}");
+        }
+    }
+
     /// Below half of the new rate a tone stays, above it it is gone instead of coming back as another tone.
     #[test]
     fn lower_rates_do_not_alias() {
