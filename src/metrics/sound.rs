@@ -1,6 +1,6 @@
 //! How one sound stands for another: SNR, SI-SDR and the distance of spectra.
 
-use super::stft::{BINS, power_spectra};
+use super::stft::{BINS, Stft};
 
 /// Σ s² and Σ (s − ŝ)² in f64.
 fn energies(reference: &[f32], estimate: &[f32]) -> [f64; 2] {
@@ -55,18 +55,19 @@ const FLOOR: f64 = 1e-10;
 /// The log-spectral distance of one channel: the root of the mean square, over frequencies, of the difference of log₁₀ powers, averaged over
 /// windows (2048 samples, 512 apart; Gray and Markel 1976, with log₁₀ instead of dB). 1e-10 is added to every power.
 pub fn log_spectral_distance(reference: &[f32], estimate: &[f32]) -> f64 {
-    let (a, b) = (power_spectra(reference), power_spectra(estimate));
-    let distances = a
-        .chunks_exact(BINS)
-        .zip(b.chunks_exact(BINS))
-        .map(|(a, b)| {
-            let squares = a.iter().zip(b).map(|(&a, &b)| {
-                let difference = (f64::from(a) + FLOOR).log10() - (f64::from(b) + FLOOR).log10();
-                difference * difference
-            });
-            (squares.sum::<f64>() / BINS as f64).sqrt()
+    let count = reference.len().min(estimate.len());
+    let (mut of_reference, mut of_estimate) = (Stft::default(), Stft::default());
+    let windows = Stft::windows(count);
+    let distances = (0..windows).map(|window| {
+        let a = of_reference.power(window, count, |i| reference[i]);
+        let b = of_estimate.power(window, count, |i| estimate[i]);
+        let squares = a.zip(b).map(|(a, b)| {
+            let difference = (f64::from(a) + FLOOR).log10() - (f64::from(b) + FLOOR).log10();
+            difference * difference
         });
-    distances.sum::<f64>() / (a.len() / BINS) as f64
+        (squares.sum::<f64>() / BINS as f64).sqrt()
+    });
+    distances.sum::<f64>() / windows as f64
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! The short-time Fourier transform: power spectra of windows that overlap.
 
 use std::f32::consts::TAU;
+use std::sync::Arc;
 
-use realfft::RealFftPlanner;
+use realfft::num_complex::Complex;
+use realfft::{RealFftPlanner, RealToComplex};
 
 /// Samples of a window.
 pub const WINDOW: usize = 2048;
@@ -11,31 +13,61 @@ pub const HOP: usize = 512;
 /// Frequencies of a spectrum, from 0 to half the sample rate.
 pub const BINS: usize = WINDOW / 2 + 1;
 
-/// Power |X|² of every frequency in every window, `[windows, BINS]`.
-///
-/// The window is the periodic Hann window; the last one is filled up with zeros, so that every sample is in one.
-pub fn power_spectra(samples: &[f32]) -> Vec<f32> {
-    let transform = RealFftPlanner::<f32>::new().plan_fft_forward(WINDOW);
-    let hann: Vec<f32> = (0..WINDOW)
-        .map(|i| 0.5 - 0.5 * (TAU * i as f32 / WINDOW as f32).cos())
-        .collect();
-    let mut input = transform.make_input_vec();
-    let mut spectrum = transform.make_output_vec();
-    let windows = samples.len().saturating_sub(WINDOW).div_ceil(HOP) + 1;
-    let mut power = Vec::with_capacity(windows * BINS);
-    for window in 0..windows {
-        let rest = &samples[window * HOP..];
-        let length = rest.len().min(WINDOW);
-        input[length..].fill(0.0);
-        for ((input, sample), weight) in input.iter_mut().zip(&rest[..length]).zip(&hann) {
-            *input = sample * weight;
-        }
-        // It fails only when a length is wrong.
-        if transform.process(&mut input, &mut spectrum).is_ok() {
-            power.extend(spectrum.iter().map(|x| x.norm_sqr()));
+/// Transforms one window at a time, under the periodic Hann window.
+pub struct Stft {
+    transform: Arc<dyn RealToComplex<f32>>,
+    hann: Vec<f32>,
+    input: Vec<f32>,
+    spectrum: Vec<Complex<f32>>,
+}
+
+impl Default for Stft {
+    fn default() -> Self {
+        let transform = RealFftPlanner::<f32>::new().plan_fft_forward(WINDOW);
+        Self {
+            hann: (0..WINDOW)
+                .map(|i| 0.5 - 0.5 * (TAU * i as f32 / WINDOW as f32).cos())
+                .collect(),
+            input: transform.make_input_vec(),
+            spectrum: transform.make_output_vec(),
+            transform,
         }
     }
-    power
+}
+
+impl Stft {
+    /// How many windows a sound of `count` samples has: every sample is in one.
+    pub fn windows(count: usize) -> usize {
+        count.saturating_sub(WINDOW).div_ceil(HOP) + 1
+    }
+
+    /// Power |X|² of every frequency in window number `window` of the `count` values of `sample`, [`BINS`] of them. The last window is filled
+    /// up with zeros.
+    pub fn power(
+        &mut self,
+        window: usize,
+        count: usize,
+        sample: impl Fn(usize) -> f32,
+    ) -> impl Iterator<Item = f32> {
+        let first = window * HOP;
+        for (i, (input, weight)) in self.input.iter_mut().zip(&self.hann).enumerate() {
+            let place = first + i;
+            *input = if place < count {
+                sample(place) * weight
+            } else {
+                0.0
+            };
+        }
+        // It fails only when a length is wrong.
+        if self
+            .transform
+            .process(&mut self.input, &mut self.spectrum)
+            .is_err()
+        {
+            self.spectrum.fill(Complex::default());
+        }
+        self.spectrum.iter().map(Complex::norm_sqr)
+    }
 }
 
 #[cfg(test)]
@@ -49,9 +81,10 @@ mod tests {
         let samples: Vec<f32> = (0..WINDOW + 3 * HOP)
             .map(|i| (TAU * ((k * i) % WINDOW) as f32 / WINDOW as f32).sin())
             .collect();
-        let power = power_spectra(&samples);
-        assert_eq!(power.len(), 4 * BINS);
-        for window in power.chunks_exact(BINS) {
+        let mut stft = Stft::default();
+        for window in 0..4 {
+            let window: Vec<f32> = stft.power(window, samples.len(), |i| samples[i]).collect();
+            assert_eq!(window.len(), BINS);
             let expected = (WINDOW as f32 / 4.0).powi(2);
             assert!((window[k] / expected - 1.0).abs() < 1e-4, "{}", window[k]);
             // A Hann window reaches one bin to each side.
@@ -62,7 +95,7 @@ mod tests {
             assert!(elsewhere.map(|(_, p)| *p).fold(0.0, f32::max) < 1e-3);
         }
         for (samples, windows) in [(2, 1), (WINDOW, 1), (WINDOW + 1, 2), (WINDOW + HOP, 2)] {
-            assert_eq!(power_spectra(&vec![0.5; samples]).len(), windows * BINS);
+            assert_eq!(Stft::windows(samples), windows);
         }
     }
 }

@@ -3,6 +3,7 @@
 mod spectrogram;
 mod wav;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::kind::{KindFiles, Renderable, Rendered, Rendering, downcast, other_kind};
@@ -232,15 +233,14 @@ fn psnr(original: &Sound, other: &Sound) -> f64 {
 }
 
 /// One channel of a sound.
-fn channel(sound: &Sound, index: usize) -> Vec<f32> {
-    let channels = usize::from(sound.layout.channels);
-    sound
-        .samples
-        .iter()
-        .skip(index)
-        .step_by(channels)
-        .copied()
-        .collect()
+fn channel(sound: &Sound, index: usize) -> Cow<'_, [f32]> {
+    match usize::from(sound.layout.channels) {
+        1 => Cow::Borrowed(&sound.samples),
+        channels => {
+            let values = sound.samples.iter().skip(index).step_by(channels);
+            Cow::Owned(values.copied().collect())
+        }
+    }
 }
 
 impl Rendered for Sound {

@@ -2,8 +2,7 @@
 
 use super::super::image_file::{ImageFormat, encode};
 use super::super::{Companion, RenderError};
-use super::channel;
-use crate::metrics::{BINS, power_spectra};
+use crate::metrics::{BINS, Stft};
 use crate::signal::{BitDepth, Channels, Image, ImageLayout, Samples, Sound};
 
 /// Of the original, of the reconstruction, and of their difference.
@@ -43,12 +42,20 @@ fn colour(level: f32) -> [u8; 3] {
     })
 }
 
-/// Power over all channels, `[windows, BINS]`.
-fn power(sound: &Sound) -> Vec<f32> {
-    let mut sum = power_spectra(&channel(sound, 0));
-    for index in 1..usize::from(sound.layout.channels) {
-        for (sum, power) in sum.iter_mut().zip(power_spectra(&channel(sound, index))) {
-            *sum += power;
+/// Power over all channels in the windows that are shown, `[columns, BINS]`; `value` is that of a place in the samples of `sound`.
+fn power(sound: &Sound, value: impl Fn(usize) -> f32) -> Vec<f32> {
+    let (frames, channels) = (sound.layout.frames as usize, sound.layout.channels.into());
+    let windows = Stft::windows(frames);
+    let columns = windows.min(MOST_COLUMNS);
+    let mut stft = Stft::default();
+    let mut sum = vec![0.0; columns * BINS];
+    for (column, sum) in sum.chunks_exact_mut(BINS).enumerate() {
+        for channel in 0..channels {
+            let sample = |frame: usize| value(frame * channels + channel);
+            let power = stft.power(column * windows / columns, frames, sample);
+            for (sum, power) in sum.iter_mut().zip(power) {
+                *sum += power;
+            }
         }
     }
     sum
@@ -56,12 +63,11 @@ fn power(sound: &Sound) -> Vec<f32> {
 
 /// Time runs to the right, frequency upwards from 0 to half the rate; the colour is the power in dB, `loudest` the brightest.
 fn picture(power: &[f32], loudest: f32) -> Result<Vec<u8>, RenderError> {
-    let windows = power.len() / BINS;
-    let columns = windows.min(MOST_COLUMNS);
+    let columns = power.len() / BINS;
     let mut pixels = Vec::with_capacity(columns * BINS * 3);
     for bin in (0..BINS).rev() {
         for column in 0..columns {
-            let power = power[column * windows / columns * BINS + bin];
+            let power = power[column * BINS + bin];
             let db = 10.0 * (power / loudest).max(f32::MIN_POSITIVE).log10();
             pixels.extend(colour(1.0 + db / RANGE_DB));
         }
@@ -76,12 +82,12 @@ fn picture(power: &[f32], loudest: f32) -> Result<Vec<u8>, RenderError> {
 
 /// The spectrograms of `original`, of `other` and of their difference, all on the scale of the first.
 pub(super) fn pictures(original: &Sound, other: &Sound) -> Result<Vec<Companion>, RenderError> {
-    let pairs = original.samples.iter().zip(&other.samples);
-    let difference = Sound {
-        layout: original.layout.clone(),
-        samples: pairs.map(|(a, b)| a - b).collect(),
-    };
-    let powers = [original, other, &difference].map(power);
+    let (a, b) = (&original.samples, &other.samples);
+    let powers = [
+        power(original, |i| a[i]),
+        power(original, |i| b[i]),
+        power(original, |i| a[i] - b[i]),
+    ];
     let loudest = powers[0].iter().fold(0.0_f32, |most, p| most.max(*p));
     let loudest = if loudest > 0.0 { loudest } else { 1.0 };
     FILES
