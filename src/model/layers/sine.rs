@@ -50,9 +50,9 @@ fn default_omega_0() -> f32 {
 /// of ω₀ = 30, 60 and 90 for three photographs with f from 17 to 55; the paper's 30 belongs to f = 4.
 const OMEGA_PER_ROOT_FREQUENCY: f32 = 15.0;
 
-/// On a single axis a derived ω₀ is this times f: the initial frequencies are uniform up to ω₀/π cycles an axis. On a cello 0.2, 0.7 and 2.2
-/// times f gave 11.3, 15.5 and 21.6 dB, on speech 0.3, 0.9 and 2.2 times f 3.9, 13.0 and 12.9 dB (docs/sound.md).
-const OMEGA_PER_FREQUENCY: f32 = 2.2;
+/// The same on a single axis, where other axes lend it no frequencies: near the best of two to four ω₀ on a cello (f = 4,479) and two
+/// speakers (11,279 and 24,417), see docs/sound.md.
+const OMEGA_PER_ROOT_FREQUENCY_OF_ONE_AXIS: f32 = 150.0;
 
 /// Bounds of a derived ω₀ on several axes: beyond them nothing was tried.
 const DERIVED_OMEGA: [f32; 2] = [10.0, 200.0];
@@ -90,7 +90,7 @@ impl Layer for Sine {
             let frequency = hints.rms_frequency.iter().copied().fold(0.0, f32::max);
             let [least, most] = DERIVED_OMEGA;
             self.omega_0 = match d_in {
-                1 => (OMEGA_PER_FREQUENCY * frequency).max(least),
+                1 => (OMEGA_PER_ROOT_FREQUENCY_OF_ONE_AXIS * frequency.sqrt()).max(least),
                 _ => (OMEGA_PER_ROOT_FREQUENCY * frequency.sqrt()).clamp(least, most),
             };
         }
