@@ -50,8 +50,8 @@ fn default_omega_0() -> f32 {
 /// of ω₀ = 30, 60 and 90 for three photographs with f from 17 to 55; the paper's 30 belongs to f = 4.
 const OMEGA_PER_ROOT_FREQUENCY: f32 = 15.0;
 
-/// The same on a single axis, where other axes lend it no frequencies: near the best of two to four ω₀ on a cello (f = 4,479) and two
-/// speakers (11,279 and 24,417), see docs/sound.md.
+/// The same on a single axis, where other axes lend it no frequencies: near the best of two to four ω₀ on a cello (f = 4,450) and two
+/// speakers (11,140 and 23,452), see docs/sound.md.
 const OMEGA_PER_ROOT_FREQUENCY_OF_ONE_AXIS: f32 = 150.0;
 
 /// Bounds of a derived ω₀ on several axes: beyond them nothing was tried.
