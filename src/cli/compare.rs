@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::flags::RunFlags;
 use super::folder;
+use super::report::write_page;
 use super::session::{Session, metrics_sentence};
 use super::talk::Talk;
 use super::{CliError, Outcome, interrupt, print};
@@ -37,7 +38,8 @@ Examples:
 A Markdown table is printed. The folder out/<name>-compare (of several inputs out/compare/<name>)
 gets a folder for each model with its reconstruction, report, model file and so on;
 compare.json, compare.csv, compare.md, compare.tex and curves.svg (running PSNR over time) are written
-after every fit. Runs of the same recipe that are there already are read back, unfinished ones go on.
+after every fit, and so is report.html, a page that shows all of it; of several inputs after each of them.
+Runs of the same recipe that are there already are read back, unfinished ones go on.
 
 With --holdout each model is fitted to a reduced input, rendered at the full size (upsampled.png or .wav)
 and measured against the full input, beside bicubic, Lanczos or windowed-sinc interpolation.")]
@@ -137,6 +139,10 @@ impl Compare {
         let mut interrupted = false;
         for index in 0..plan.inputs.len() {
             interrupted = comparison.compare(index)? == Outcome::Interrupted;
+            // Not after every fit: all inputs are read again for it.
+            if plan.inputs.len() > 1 && plan.folder.file(folder::COMPARE).exists() {
+                write_page(&plan.folder, &talk)?;
+            }
             if interrupted {
                 talk.say("interrupted; the same command goes on with it");
                 break;
@@ -252,6 +258,9 @@ impl<'a> Comparison<'a> {
             curves.push((run.place.clone(), fitted.training.curve));
             let svg = curves_svg(&input.path.display().to_string(), &curves);
             input.folder.write(folder::CURVES, svg.as_bytes())?;
+            if self.plan.inputs.len() == 1 {
+                write_page(&self.plan.folder, self.talk)?;
+            }
             if interrupted {
                 return Ok(Outcome::Interrupted);
             }

@@ -7,6 +7,7 @@ use clap::Args;
 use super::flags::RunFlags;
 use super::folder::{self, Folder, FolderError};
 use super::load::{facts, load_signal};
+use super::report::write_page;
 use super::session::{Session, metrics_sentence};
 use super::talk::{Talk, format_duration};
 use super::{CliError, Outcome, interrupt, print};
@@ -25,6 +26,7 @@ Examples:
   inr fit assets/harbour.png --target-psnr 30 --out out/harbour-30db
   inr fit assets/harbour.png --config configs/wire.toml --set training.batch_size=4096 --steps 100
   inr fit assets/harbour.png --for upsampling --out out/harbour-between
+  inr fit assets/harbour.png --model siren --html --out out/harbour-page
   inr fit assets/chime.wav
   inr fit assets/knot.ply
 
@@ -49,6 +51,9 @@ pub(super) struct Fit {
     /// Go on with the run in the output folder; flags that are not given again are those of its recipe
     #[arg(long, conflicts_with = "force", help_heading = "Device and output")]
     resume: bool,
+    /// Leave report.html as well, a page that shows all of it in any browser
+    #[arg(long, help_heading = "Device and output")]
+    html: bool,
     #[command(flatten)]
     flags: RunFlags,
 }
@@ -89,6 +94,9 @@ impl Fit {
             resume: self.resume,
         };
         let report = session.fit()?;
+        if self.html {
+            write_page(&folder, &talk)?;
+        }
 
         talk.say(&format!(
             "{} after {} step{} in {}; {} is {:.1} kB",

@@ -17,6 +17,7 @@ pub(super) const COMPARE_DATA: &str = "compare.csv";
 pub(super) const COMPARE_TABLE: &str = "compare.md";
 pub(super) const COMPARE_LATEX: &str = "compare.tex";
 pub(super) const CURVES: &str = "curves.svg";
+pub(super) const REPORT_PAGE: &str = "report.html";
 pub(super) const REDUCED: &str = "reduced";
 pub(super) const UPSAMPLED: &str = "upsampled";
 
@@ -33,6 +34,7 @@ fn names() -> Vec<String> {
         COMPARE_TABLE,
         COMPARE_LATEX,
         CURVES,
+        REPORT_PAGE,
     ]
     .map(String::from)
     .into();

@@ -15,6 +15,7 @@ mod interrupt;
 mod load;
 mod models;
 mod render;
+mod report;
 mod session;
 mod talk;
 mod upsample;
@@ -99,6 +100,7 @@ enum Command {
     Upsample(upsample::Upsample),
     Render(render::Render),
     Compare(compare::Compare),
+    Report(report::Report),
     Eval(eval::Eval),
     Info(info::Info),
     Bench(bench::Bench),
@@ -115,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Upsample(command) => command.run(),
         Command::Render(command) => command.run(),
         Command::Compare(command) => command.run(),
+        Command::Report(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Bench(command) => command.run(),

@@ -5,16 +5,18 @@
 
 mod nearest;
 mod psnr;
+mod radial;
 mod shape;
 mod sound;
 mod ssim;
 mod stft;
 
 pub use psnr::{psnr_db, squared_error_sum};
+pub use radial::{RadialSpectrum, radial_spectrum};
 pub use shape::{SurfaceDistance, SurfaceSamples, eikonal_share, iou, sdf_mae, surface_distance};
 pub use sound::{log_spectral_distance, si_sdr_db, snr_db};
 pub use ssim::ssim;
-pub use stft::{BINS, Stft};
+pub use stft::{BINS, Stft, WINDOW};
 
 /// Whether the metric called `name` is a distance, of which the smaller is the better; all others are the better the larger they are.
 pub fn smaller_is_better(name: &str) -> bool {

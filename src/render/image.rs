@@ -1,7 +1,10 @@
 //! Pictures of any size and part, and how they compare.
 
-use std::path::Path;
+mod exhibit;
 
+use std::path::{Path, PathBuf};
+
+use super::exhibit::Exhibition;
 use super::image_file::{self, ImageFormat};
 use super::kind::{KindFiles, Renderable, Rendered, Rendering, downcast, other_kind};
 use super::request::{Points, RenderRequest, Target};
@@ -311,6 +314,16 @@ impl Renderable for ImageLayout {
         let image: &Image = downcast(signal, "a picture")?;
         let image = image_file::convert_bit_depth(image, self.bit_depth)?;
         Ok(Rendering::Image(image))
+    }
+
+    fn exhibit(
+        &self,
+        original: Option<&dyn Signal>,
+        files: &[PathBuf],
+        room: usize,
+    ) -> Result<Exhibition, RenderError> {
+        let original = original.map(|original| downcast(original, "a picture"));
+        exhibit::exhibit(self, original.transpose()?, files, room)
     }
 
     fn lossless_extension(&self) -> &'static str {

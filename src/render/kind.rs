@@ -1,8 +1,9 @@
 //! What a kind of signal does when a network becomes a signal again, and where kinds are told apart.
 
 use std::any::Any;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::exhibit::Exhibition;
 use super::request::{Points, RenderRequest, Target};
 use super::shape::Drawing;
 use super::{Companion, Field, Filter, Metrics, RenderError, image, shape, sound};
@@ -77,6 +78,14 @@ pub(super) trait Renderable {
 
     /// See [`Rendering::lossless_extension`].
     fn lossless_extension(&self) -> &'static str;
+
+    /// See [`super::exhibit`]; this layout is that of `original`, or of the first file.
+    fn exhibit(
+        &self,
+        original: Option<&dyn Signal>,
+        files: &[PathBuf],
+        room: usize,
+    ) -> Result<Exhibition, RenderError>;
 
     /// See [`Target::size_name`].
     fn size_name(&self, points: &Points) -> String;

@@ -3,6 +3,7 @@
 //! This room and `signal` are the only ones that know kinds of signals apart. A new kind is a file that implements [`Renderable`] and
 //! [`Rendered`], and an arm in each `match` of `kind.rs`.
 
+mod exhibit;
 pub mod image;
 pub mod image_file;
 mod kind;
@@ -20,6 +21,9 @@ use crate::engine::{Engine, EngineError};
 use crate::model::{Network, Parameters};
 use crate::signal::{Layout, Reduction, Signal, SignalError};
 
+pub use exhibit::{
+    Exhibit, Exhibition, MOST_PIXELS_A_SIDE, PackedMesh, Picture, Place, Spectra, View3d, exhibit,
+};
 pub use image::Grid;
 pub use image_file::{EncodeError, ImageFormat};
 pub use kind::{KIND_FILES, KindFiles, Rendering};

@@ -1,11 +1,13 @@
 //! Sounds at any rate, how they compare, and their files.
 
+mod exhibit;
 mod spectrogram;
 mod wav;
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::exhibit::Exhibition;
 use super::kind::{KindFiles, Renderable, Rendered, Rendering, downcast, other_kind};
 use super::request::{Points, RenderRequest, Target};
 use super::resample::Filter;
@@ -189,6 +191,16 @@ impl Renderable for SoundLayout {
     fn take(&self, signal: &dyn Signal) -> Result<Rendering, RenderError> {
         let sound: &Sound = downcast(signal, "a sound")?;
         Ok(Rendering::Sound(sound.clone()))
+    }
+
+    fn exhibit(
+        &self,
+        original: Option<&dyn Signal>,
+        files: &[PathBuf],
+        room: usize,
+    ) -> Result<Exhibition, RenderError> {
+        let original = original.map(|original| downcast(original, "a sound"));
+        exhibit::exhibit(original.transpose()?, files, room)
     }
 
     fn lossless_extension(&self) -> &'static str {

@@ -3,7 +3,7 @@
 mod means;
 mod tables;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::run::{InputReport, RunReport};
@@ -12,9 +12,10 @@ use crate::signal::Reduction;
 use crate::train::StoppedBy;
 
 pub use means::ComparedMean;
+pub(super) use means::distinct;
 
 /// All of `compare.json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CompareReport {
     /// What it ran on.
     pub device: String,
@@ -29,7 +30,7 @@ pub struct CompareReport {
 }
 
 /// One input of a comparison.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComparedInput {
     /// What was fitted.
     pub input: InputReport,
@@ -38,7 +39,7 @@ pub struct ComparedInput {
 }
 
 /// One row of a comparison.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComparedModel {
     /// Name of the preset, or of a filter.
     pub model: String,
@@ -50,7 +51,7 @@ pub struct ComparedModel {
 }
 
 /// One fit of a comparison.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComparedFit {
     /// The seed of weights and sample order.
     pub seed: u64,
@@ -59,7 +60,8 @@ pub struct ComparedFit {
     pub target: Option<Value>,
     /// Trained real numbers.
     pub parameters: usize,
-    /// Size of the model file.
+    /// Size of the model file; 0 in files of earlier versions.
+    #[serde(default)]
     pub bytes: usize,
     /// Optimizer steps.
     pub steps: u64,

@@ -9,7 +9,7 @@ use crate::train::CurvePoint;
 const SIZE: (u32, u32) = (720, 440);
 
 /// Colours that stay apart for colour-blind readers (Okabe and Ito 2008), without the pale yellow.
-const COLOURS: [RGBColor; 7] = [
+pub(super) const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),

@@ -6,12 +6,14 @@
 mod bench;
 mod compare;
 mod curves;
+mod page;
 mod run;
 mod table;
 
 pub use bench::{BenchReport, BenchedModel, LayerTime, StepProfile};
 pub use compare::{CompareReport, ComparedFit, ComparedInput, ComparedMean, ComparedModel};
 pub use curves::{Curve, curves_svg};
+pub use page::{Page, PageInput, PageRun, page};
 pub use run::{InputReport, ModelReport, RunReport, TrainingReport, VERSION, metrics_line};
 pub use table::{Table, markdown_table};
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::model::{LayerSummary, Network};
 use crate::render::Metrics;
-use crate::signal::Layout;
+use crate::signal::{self, Layout};
 use crate::train::{CurvePoint, StoppedBy};
 
 /// What was fitted.
@@ -50,10 +50,9 @@ impl InputReport {
         self
     }
 
-    /// The name of the file without folder and ending.
+    /// What to call it: see [`signal::name`].
     pub fn name(&self) -> String {
-        let stem = Path::new(&self.path).file_stem().unwrap_or_default();
-        stem.to_string_lossy().into_owned()
+        signal::name(Path::new(&self.path))
     }
 }
 

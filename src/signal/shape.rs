@@ -39,7 +39,7 @@ pub use mesh::Mesh;
 use analytic::Analytic;
 use body::Body;
 use random::Random;
-use read::{Fault, Format};
+use read::{Content, Fault, Format};
 use samples::{Place, Pool};
 use surface::Surface;
 use surfels::Surfels;
@@ -174,6 +174,45 @@ fn format(source: &Source) -> Option<Format> {
     Format::of(&source.head, &extension.to_string_lossy())
 }
 
+/// What a file holds, and in which format.
+fn content(
+    mut source: Source,
+    warnings: &mut Vec<String>,
+) -> Result<(Format, Content), SignalError> {
+    let path = source.path.clone();
+    let Some(format) = format(&source) else {
+        return Err(SignalError::Unknown { path });
+    };
+    let mut bytes = Vec::new();
+    if let Err(source) = source.reader.read_to_end(&mut bytes) {
+        return Err(SignalError::Unreadable { path, source });
+    }
+    let content = format.read(&bytes, warnings).map_err(|fault| match fault {
+        Fault::Damaged(reason) => SignalError::Damaged {
+            path,
+            format: format.name(),
+            reason,
+        },
+        Fault::Truncated => SignalError::Truncated {
+            path,
+            format: format.name(),
+            kind: "shape",
+        },
+    })?;
+    Ok((format, content))
+}
+
+/// The mesh in a file, in its own units, without what it takes to know distances; none when the file holds something else.
+///
+/// # Errors
+/// See [`SignalError`].
+pub fn read_mesh(path: &Path) -> Result<Option<Mesh>, SignalError> {
+    match content(Source::open(path)?, &mut Vec::new())? {
+        (_, Content::Mesh(mesh)) => Ok(Some(mesh)),
+        _ => Ok(None),
+    }
+}
+
 /// Evenly spread points of a mesh and their normals, `count` of them; none of a mesh without faces.
 pub fn surface_samples(mesh: &Mesh, count: usize) -> (Vec<[f32; 3]>, Vec<[f32; 3]>) {
     if mesh.faces.is_empty() {
@@ -218,32 +257,16 @@ impl Shape {
         ))
     }
 
-    fn decode(mut source: Source) -> Result<Self, SignalError> {
+    fn decode(source: Source) -> Result<Self, SignalError> {
         let path = source.path.clone();
-        let Some(format) = format(&source) else {
-            return Err(SignalError::Unknown { path });
-        };
-        let mut bytes = Vec::new();
-        if let Err(source) = source.reader.read_to_end(&mut bytes) {
-            return Err(SignalError::Unreadable { path, source });
-        }
-        let damaged = |reason| SignalError::Damaged {
-            path: path.clone(),
-            format: format.name(),
-            reason,
-        };
         let mut warnings = Vec::new();
-        let content = format
-            .read(&bytes, &mut warnings)
-            .map_err(|fault| match fault {
-                Fault::Damaged(reason) => damaged(reason),
-                Fault::Truncated => SignalError::Truncated {
-                    path: path.clone(),
-                    format: format.name(),
-                    kind: "shape",
-                },
+        let (format, content) = content(source, &mut warnings)?;
+        let (body, frame, extents) =
+            Body::new(content, &mut warnings).map_err(|reason| SignalError::Damaged {
+                path,
+                format: format.name(),
+                reason,
             })?;
-        let (body, frame, extents) = Body::new(content, &mut warnings).map_err(damaged)?;
         let up = match format {
             Format::Stl | Format::Ply => UpAxis::Z,
             _ => UpAxis::Y,
@@ -282,6 +305,15 @@ impl Shape {
     /// Whether distances are those of the shape itself, and not estimates from points.
     pub fn has_true_distances(&self) -> bool {
         !matches!(*self.body, Body::Points(_))
+    }
+
+    /// The corners of every face of a mesh, in the units of the file; none of anything else.
+    pub fn triangles(&self) -> impl Iterator<Item = [[f32; 3]; 3]> {
+        let corner = |corner| self.layout.frame.place(vector::narrow(corner));
+        self.body
+            .triangles()
+            .iter()
+            .map(move |corners| corners.map(corner))
     }
 
     /// Points of the surface and their normals, in the units of the file, about `count` of them; all there are of points.

@@ -308,7 +308,7 @@ fn every_example_of_the_help_runs() {
     // Enough for a surface, which later examples draw.
     const SHAPE: &str = "--device cpu --set model.parameters=5000 --set training.steps=150 --set training.batch_size=2048";
     let commands = commands(&place);
-    assert_eq!(commands.len(), 10, "{commands:?}");
+    assert_eq!(commands.len(), 11, "{commands:?}");
     let mut count = 0;
     for command in commands {
         let help = place.run(&format!("{command} --help")).done().stdout;

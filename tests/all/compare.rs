@@ -548,7 +548,8 @@ fn a_comparison_that_is_cut_short_keeps_what_it_found() {
             "compare.json",
             "compare.md",
             "compare.tex",
-            "icon"
+            "icon",
+            "report.html"
         ]
     );
 

@@ -1,6 +1,7 @@
 //! All integration tests in one program, so that the library is linked once.
 
 mod bench;
+mod browser;
 mod cli;
 mod cli_errors;
 mod cli_fit;
@@ -19,6 +20,7 @@ mod metrics;
 mod models;
 mod numbers;
 mod optimizers;
+mod page;
 mod picture_files;
 mod products;
 mod program;

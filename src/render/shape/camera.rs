@@ -98,6 +98,14 @@ impl Camera {
         }
     }
 
+    /// Where a point lies in the picture, both axes from −1 to 1, y downwards, and how far along the view.
+    pub(super) fn project(&self, point: Vec3) -> [f32; 3] {
+        let p = sub(point, self.eye);
+        let depth = dot(p, self.forward);
+        let [x, y] = [self.right, self.up].map(|axis| dot(p, axis) / (depth * self.half));
+        [x, -y, depth]
+    }
+
     /// A direction given as right, up and towards the eye.
     pub(super) fn direction(&self, [right, up, back]: Vec3) -> Vec3 {
         let aside = add(scale(self.right, right), scale(self.up, up));

@@ -151,13 +151,7 @@ fn shade<E>(
     } else {
         vec![1.0; points.len()]
     };
-    let mut colours: Vec<Vec3> = places
-        .iter()
-        .map(|&[_, y]| {
-            let part = (y + 1.0) / 2.0;
-            add(scale(BACKGROUND[0], 1.0 - part), scale(BACKGROUND[1], part))
-        })
-        .collect();
+    let mut colours: Vec<Vec3> = places.iter().map(|&[_, y]| background(y)).collect();
     let up = camera.direction([0.0, 1.0, 0.0]);
     for ((&i, &normal), open) in met.iter().zip(&normals).zip(open) {
         colours[i] = match view.colouring {
@@ -201,7 +195,14 @@ fn openness<E>(
         .collect())
 }
 
-fn clay(camera: &Camera, ray: Vec3, normal: Vec3, up: Vec3, open: f32) -> Vec3 {
+/// The light where there is no surface, at a height of the picture from −1 to 1 downwards.
+pub(super) fn background(y: f32) -> Vec3 {
+    let part = (y + 1.0) / 2.0;
+    add(scale(BACKGROUND[0], 1.0 - part), scale(BACKGROUND[1], part))
+}
+
+/// The light from a surface of clay whose surroundings are `open`, 0 to 1.
+pub(super) fn clay(camera: &Camera, ray: Vec3, normal: Vec3, up: Vec3, open: f32) -> Vec3 {
     let sky = dot(normal, up) * 0.5 + 0.5;
     let mut light = scale(add(scale(SKY, sky), scale(GROUND, 1.0 - sky)), open);
     let mut gloss = [0.0; 3];
@@ -220,7 +221,7 @@ fn clay(camera: &Camera, ray: Vec3, normal: Vec3, up: Vec3, open: f32) -> Vec3 {
 }
 
 /// Linear light to a byte (IEC 61966-2-1).
-fn encode_srgb(linear: f32) -> u8 {
+pub(super) fn encode_srgb(linear: f32) -> u8 {
     let x = linear.clamp(0.0, 1.0);
     let encoded = if x <= 0.003_130_8 {
         12.92 * x

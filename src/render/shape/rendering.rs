@@ -1,15 +1,16 @@
 //! A network as a shape again: its surface as a mesh, what it says at fixed places, and pictures of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::super::exhibit::Exhibition;
 use super::super::kind::{KindFiles, Renderable, Rendered, Rendering, downcast, other_kind};
 use super::super::request::{Points, RenderRequest, Target};
 use super::super::resample::Filter;
 use super::super::{Companion, Field, Metrics, RenderError};
 use super::{
     Blocks, Camera, Colouring, Drawing, Evaluate, Lattice, MeshEncodeError, MeshFormat, Scene,
-    Search, Up, View, encode_gif, encode_png, extract, gradients, mesh_file, orbit, preview,
-    slice_picture,
+    Search, Up, View, encode_gif, encode_png, exhibit, extract, gradients, mesh_file, orbit,
+    preview, slice_picture,
 };
 use crate::engine::Engine;
 use crate::metrics::{SurfaceSamples, eikonal_share, iou, psnr_db, sdf_mae, surface_distance};
@@ -22,6 +23,8 @@ pub(in crate::render) const FILES: KindFiles = KindFiles {
     companions: &["preview.png", "orbit.gif"],
 };
 
+/// Pixels along the sides of a preview.
+pub(super) const PREVIEW: u32 = 640;
 /// Points along the longest side of the box when nothing else is asked for.
 const RESOLUTION: u32 = 256;
 /// Cells along each side of the grid on which volumes are compared.
@@ -35,7 +38,7 @@ const BAND: f32 = 0.05;
 /// Half the way of a central difference, in coordinates.
 const STEP: f32 = 1e-3;
 /// The largest slope of a fitted distance: 1, and some more.
-const SLOPE: f32 = 1.3;
+pub(super) const SLOPE: f32 = 1.3;
 /// Of a field that is no distance every so many points are looked at first.
 const STRIDE: u32 = 2;
 
@@ -86,7 +89,7 @@ impl ShapeLayout {
         }
     }
 
-    fn upright(&self) -> Up {
+    pub(super) fn upright(&self) -> Up {
         match self.up {
             UpAxis::Y => Up::Y,
             UpAxis::Z => Up::Z,
@@ -177,7 +180,7 @@ impl ShapeLayout {
         }
         let mut function = function(field, self, engine);
         let view = View {
-            size: 640,
+            size: PREVIEW,
             colouring: Colouring::Clay,
             occlusion: self.target.is_distance(),
         };
@@ -284,6 +287,16 @@ impl Renderable for ShapeLayout {
         Err(RenderError::Mismatch(
             "two shapes cannot be compared as files; give the folder of a run and a shape".into(),
         ))
+    }
+
+    fn exhibit(
+        &self,
+        original: Option<&dyn Signal>,
+        files: &[PathBuf],
+        room: usize,
+    ) -> Result<Exhibition, RenderError> {
+        let original = original.map(|original| downcast(original, "a shape"));
+        exhibit::exhibit(self, original.transpose()?, files, room)
     }
 
     fn lossless_extension(&self) -> &'static str {

@@ -43,7 +43,7 @@ fn colour(level: f32) -> [u8; 3] {
 }
 
 /// Power over all channels in the windows that are shown, `[columns, BINS]`; `value` is that of a place in the samples of `sound`.
-fn power(sound: &Sound, value: impl Fn(usize) -> f32) -> Vec<f32> {
+pub(super) fn power(sound: &Sound, value: impl Fn(usize) -> f32) -> Vec<f32> {
     let (frames, channels) = (sound.layout.frames as usize, sound.layout.channels.into());
     let windows = Stft::windows(frames);
     let columns = windows.min(MOST_COLUMNS);
@@ -61,23 +61,34 @@ fn power(sound: &Sound, value: impl Fn(usize) -> f32) -> Vec<f32> {
     sum
 }
 
-/// Time runs to the right, frequency upwards from 0 to half the rate; the colour is the power in dB, `loudest` the brightest.
-fn picture(power: &[f32], loudest: f32) -> Result<Vec<u8>, RenderError> {
-    let columns = power.len() / BINS;
-    let mut pixels = Vec::with_capacity(columns * BINS * 3);
-    for bin in (0..BINS).rev() {
+/// The power of the loudest place.
+pub(super) fn loudest(power: &[f32]) -> f32 {
+    match power.iter().fold(0.0_f32, |most, p| most.max(*p)) {
+        0.0 => 1.0,
+        most => most,
+    }
+}
+
+/// Time runs to the right, frequency upwards from 0 to half the rate; the colour is the power in dB, `loudest` the brightest. At most so many columns
+/// and rows; a row is the mean power of the frequencies in it.
+pub(super) fn picture(power: &[f32], loudest: f32, [columns, rows]: [usize; 2]) -> Image {
+    let windows = power.len() / BINS;
+    let (columns, rows) = (windows.min(columns), BINS.min(rows));
+    let mut pixels = Vec::with_capacity(columns * rows * 3);
+    for row in (0..rows).rev() {
+        let bins = row * BINS / rows..(row + 1) * BINS / rows;
         for column in 0..columns {
-            let power = power[column * BINS + bin];
+            let spectrum = &power[column * windows / columns * BINS..][bins.clone()];
+            let power = spectrum.iter().sum::<f32>() / spectrum.len() as f32;
             let db = 10.0 * (power / loudest).max(f32::MIN_POSITIVE).log10();
             pixels.extend(colour(1.0 + db / RANGE_DB));
         }
     }
-    let layout = ImageLayout::new(columns as u32, BINS as u32, Channels::Rgb, BitDepth::U8);
-    let image = Image {
+    let layout = ImageLayout::new(columns as u32, rows as u32, Channels::Rgb, BitDepth::U8);
+    Image {
         layout,
         samples: Samples::U8(pixels),
-    };
-    Ok(encode(&image, ImageFormat::Png)?)
+    }
 }
 
 /// The spectrograms of `original`, of `other` and of their difference, all on the scale of the first.
@@ -88,12 +99,14 @@ pub(super) fn pictures(original: &Sound, other: &Sound) -> Result<Vec<Companion>
         power(original, |i| b[i]),
         power(original, |i| a[i] - b[i]),
     ];
-    let loudest = powers[0].iter().fold(0.0_f32, |most, p| most.max(*p));
-    let loudest = if loudest > 0.0 { loudest } else { 1.0 };
+    let loudest = loudest(&powers[0]);
     FILES
         .into_iter()
         .zip(powers)
-        .map(|(file, power)| Ok((file, picture(&power, loudest)?)))
+        .map(|(file, power)| {
+            let picture = picture(&power, loudest, [MOST_COLUMNS, BINS]);
+            Ok((file, encode(&picture, ImageFormat::Png)?))
+        })
         .collect()
 }
 

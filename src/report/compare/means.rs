@@ -1,6 +1,6 @@
 //! What a model reaches over several inputs and seeds.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ComparedInput, ComparedModel};
 use crate::metrics::smaller_is_better;
@@ -8,11 +8,12 @@ use crate::render::Metrics;
 use crate::train::StoppedBy;
 
 /// One model over all inputs of a kind for which every model is finished, so that all means are over the same ones.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComparedMean {
     /// Name of the preset, or of a filter.
     pub model: String,
     /// The kind of the inputs: kinds have other metrics.
+    #[serde(default)]
     pub kind: String,
     /// How many inputs the mean is over.
     pub inputs: usize,
@@ -86,7 +87,7 @@ fn place(model: &str, input: &ComparedInput) -> usize {
 }
 
 /// Every value once, in the order in which they first appear.
-fn distinct<'a>(values: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(in crate::report) fn distinct<'a>(values: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut found = Vec::new();
     for value in values {
         if !found.contains(&value) {

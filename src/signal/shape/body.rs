@@ -13,7 +13,7 @@ use super::read::Content;
 use super::surface::Surface;
 use super::surfels::Surfels;
 use super::topology::{Topology, orient, weld};
-use super::vector::{add, dot, narrow, norm, scale, sub, unit, widen};
+use super::vector::{Vector, add, dot, narrow, norm, scale, sub, unit, widen};
 
 /// Probes by which the two ways of telling the side of a surface are compared.
 const PROBES: usize = 4096;
@@ -107,6 +107,14 @@ impl Body {
                     before = (point, distance.abs());
                 }
             });
+    }
+
+    /// The corners of every face of a mesh; none of anything else.
+    pub fn triangles(&self) -> &[[Vector; 3]] {
+        match self {
+            Self::Mesh(solid) => solid.surface.triangles(),
+            _ => &[],
+        }
     }
 
     /// A point of the surface and its normal: evenly by area from a mesh, one of the points of a cloud, and the nearest of random

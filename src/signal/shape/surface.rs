@@ -25,6 +25,11 @@ impl Surface {
         }
     }
 
+    /// The corners of every face.
+    pub fn triangles(&self) -> &[[Vector; 3]] {
+        &self.corners
+    }
+
     pub fn faces(&self) -> usize {
         self.corners.len()
     }

@@ -1,0 +1,329 @@
+//! What a page is made of, gathered from the folders of runs and comparisons.
+
+use std::path::{Path, PathBuf};
+
+use super::super::CliError;
+use super::super::folder::{self, FolderError};
+use crate::render::{self, KIND_FILES};
+use crate::report::{
+    CompareReport, ComparedFit, ComparedInput, ComparedModel, InputReport, PageInput, PageRun,
+    RunReport,
+};
+use crate::signal::{self, Signal};
+
+/// Bytes of everything shown, before it becomes text, which takes a third more: a page of some 20 MB.
+const ROOM: usize = 15_000_000;
+
+/// A comparison, and where its files lie.
+pub(super) struct Gathered {
+    pub report: CompareReport,
+    /// The folder that the folders of the runs are relative to.
+    root: PathBuf,
+}
+
+impl Gathered {
+    /// The comparison in one folder, or the runs in each of them as a comparison.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] when there is nothing to show; [`FolderError::Damaged`].
+    pub fn from_folders(folders: &[PathBuf]) -> Result<Self, CliError> {
+        if let [folder] = folders
+            && let Some(bytes) = read(&folder.join(folder::COMPARE))?
+        {
+            return Ok(Self {
+                report: parse(&folder.join(folder::COMPARE), &bytes)?,
+                root: folder.clone(),
+            });
+        }
+        let runs = folders.iter().map(|folder| {
+            let path = folder.join(folder::REPORT);
+            match read(&path)? {
+                Some(bytes) => Ok((folder, parse::<RunReport>(&path, &bytes)?)),
+                None => Err(CliError::Usage(nothing(folder, folders.len()))),
+            }
+        });
+        let runs = runs.collect::<Result<Vec<_>, CliError>>()?;
+        Ok(Self {
+            report: as_comparison(&runs),
+            root: PathBuf::new(),
+        })
+    }
+
+    /// What is shown of every input. `progress` is told the finished share, in [0, 1].
+    pub fn inputs(&self, progress: &mut dyn FnMut(f64)) -> Result<Vec<PageInput>, CliError> {
+        let count = self.report.inputs.len();
+        let shown: Vec<Vec<(usize, PathBuf)>> = self
+            .report
+            .inputs
+            .iter()
+            .map(|input| self.files(input))
+            .collect();
+        let pieces: usize = shown.iter().map(|files| files.len() + 1).sum();
+        let room = ROOM / pieces.max(1);
+        let inputs = self.report.inputs.iter().zip(shown).enumerate();
+        let inputs = inputs.map(|(index, (input, files))| {
+            let gathered = self.input(input, files, room);
+            progress((index + 1) as f64 / count as f64);
+            gathered
+        });
+        inputs.collect()
+    }
+
+    /// The renderings to be shown and the rows that they belong to: the first fit of every model, and every filter.
+    fn files(&self, input: &ComparedInput) -> Vec<(usize, PathBuf)> {
+        let stem = match self.report.holdout {
+            Some(_) => folder::UPSAMPLED,
+            None => folder::RECONSTRUCTION,
+        };
+        let mut shown: Vec<&str> = Vec::new();
+        let mut files = Vec::new();
+        for (row, model) in input.models.iter().enumerate() {
+            if shown.contains(&&*model.model) {
+                continue;
+            }
+            let file = match &model.fit {
+                Some(fit) => with_ending(&self.root.join(&fit.folder), stem),
+                None => with_ending(&self.place(input), &model.model),
+            };
+            if let Some(file) = file {
+                shown.push(&model.model);
+                files.push((row, file));
+            }
+        }
+        files
+    }
+
+    /// The folder of an input of a comparison.
+    fn place(&self, input: &ComparedInput) -> PathBuf {
+        match self.report.inputs.len() {
+            1 => self.root.clone(),
+            _ => self.root.join(input.input.name()),
+        }
+    }
+
+    fn input(
+        &self,
+        input: &ComparedInput,
+        files: Vec<(usize, PathBuf)>,
+        room: usize,
+    ) -> Result<PageInput, CliError> {
+        if input.models.is_empty() {
+            return Ok(PageInput::default());
+        }
+        let original = self.original(&input.input);
+        let (exhibited, files): (Vec<usize>, Vec<PathBuf>) = files.into_iter().unzip();
+        let mut exhibition = render::exhibit(original.as_deref().ok(), &files, room)?;
+        let mut description = String::new();
+        match &original {
+            Ok(original) => description = original.layout().describe(),
+            Err(why) => exhibition.notes.insert(0, why.clone()),
+        }
+        let runs = input.models.iter().map(|model| match &model.fit {
+            Some(fit) => self.run(&fit.folder),
+            None => Ok(None),
+        });
+        let runs = runs.collect::<Result<Vec<Option<PageRun>>, CliError>>()?;
+        Ok(PageInput {
+            description,
+            exhibition,
+            exhibited,
+            commands: self.commands(input, &runs),
+            runs,
+        })
+    }
+
+    /// The commands that repeat the runs of an input, and one that makes a page of them; empty unless there are several.
+    fn commands(&self, input: &ComparedInput, runs: &[Option<PageRun>]) -> String {
+        let repeated = input.models.iter().zip(runs).filter_map(|(model, run)| {
+            let run = run.as_ref().filter(|run| !run.command.is_empty())?;
+            Some((
+                &*run.command,
+                again(&self.root.join(&model.fit.as_ref()?.folder)),
+            ))
+        });
+        let (mut commands, folders): (Vec<&str>, Vec<String>) = repeated.unzip();
+        if commands.len() < 2 {
+            return String::new();
+        }
+        let page = quoted(&format!("{}-again.html", input.input.name()));
+        let report = format!("inr report {} -o {page}", folders.join(" "));
+        commands.push(&report);
+        commands.join("\n")
+    }
+
+    /// What the renderings are compared with, or why there is nothing.
+    fn original(&self, input: &InputReport) -> Result<Box<dyn Signal>, String> {
+        let path = Path::new(&input.path);
+        let lost = |why: String| format!("Neither the original nor errors are shown: {why}.");
+        let original = signal::load(path).map_err(|error| lost(error.to_string()))?;
+        // What is learnt of it is another matter.
+        let now = InputReport::new(path, &original.layout()).without_target();
+        if now.layout != input.clone().without_target().layout {
+            return Err(lost(format!("{} is another file now", input.path)));
+        }
+        match self.report.holdout {
+            None => Ok(original),
+            Some(reduction) => match original.hold_out(reduction) {
+                Ok(held_out) => Ok(held_out.reference),
+                Err(error) => Err(lost(error.to_string())),
+            },
+        }
+    }
+
+    /// The run in a folder, if it is still there.
+    fn run(&self, place: &str) -> Result<Option<PageRun>, CliError> {
+        let folder = self.root.join(place);
+        let path = folder.join(folder::REPORT);
+        let Some(bytes) = read(&path)? else {
+            return Ok(None);
+        };
+        let report: RunReport = parse(&path, &bytes)?;
+        let recipe_path = folder.join(folder::RECIPE);
+        let recipe = read(&recipe_path)?.unwrap_or_default();
+        let recipe = String::from_utf8_lossy(&recipe).into_owned();
+        let command = match recipe.is_empty() {
+            true => String::new(),
+            false => format!(
+                "inr fit {} --config {} --out {}",
+                quoted(&report.input.path),
+                quoted(&recipe_path.display().to_string()),
+                again(&folder)
+            ),
+        };
+        Ok(Some(PageRun {
+            report,
+            recipe,
+            command,
+        }))
+    }
+}
+
+/// Runs as a comparison; a model that one input has twice goes by the name of its folder.
+fn as_comparison(runs: &[(&PathBuf, RunReport)]) -> CompareReport {
+    let mut devices: Vec<&str> = Vec::new();
+    let mut seeds = Vec::new();
+    let mut inputs: Vec<ComparedInput> = Vec::new();
+    for (_, run) in runs {
+        if !devices.contains(&&*run.device) {
+            devices.push(&run.device);
+        }
+        if !seeds.contains(&run.seed) {
+            seeds.push(run.seed);
+        }
+        if !inputs
+            .iter()
+            .any(|input| input.input.path == run.input.path)
+        {
+            inputs.push(ComparedInput {
+                input: run.input.clone(),
+                models: Vec::new(),
+            });
+        }
+    }
+    let mut report = CompareReport {
+        device: devices.join("; "),
+        holdout: None,
+        seeds,
+        inputs,
+        means: Vec::new(),
+    };
+    for (folder, run) in runs {
+        let same = |other: &&(&PathBuf, RunReport)| {
+            let other = &other.1;
+            (&other.input.path, &other.model.name, other.seed)
+                == (&run.input.path, &run.model.name, run.seed)
+        };
+        let place = folder.display().to_string();
+        let model = match runs.iter().filter(same).count() {
+            1 => run.model.name.clone(),
+            _ => place.clone(),
+        };
+        let input = report
+            .inputs
+            .iter()
+            .position(|input| input.input.path == run.input.path);
+        report.add(
+            input.unwrap_or_default(),
+            ComparedModel {
+                model,
+                fit: Some(ComparedFit::new(run, place)),
+                metrics: run.metrics.clone(),
+            },
+        );
+    }
+    report
+}
+
+/// Why a folder has no page.
+fn nothing(folder: &Path, folders: usize) -> String {
+    let name = folder.display();
+    if folder.is_file() {
+        return format!("{name} is a file; give the folder of a run or of a comparison");
+    }
+    if !folder.exists() {
+        return format!("there is no folder {name}; give the folder of a run or of a comparison");
+    }
+    if folders > 1 && folder.join(folder::COMPARE).exists() {
+        return format!(
+            "{name} is a comparison, which has a page of its own; give it alone, or folders of runs"
+        );
+    }
+    format!(
+        "{name} holds neither the {} of a finished run nor the {} of a comparison",
+        folder::REPORT,
+        folder::COMPARE
+    )
+}
+
+/// The file called `stem` in a folder, with whichever ending it has.
+fn with_ending(folder: &Path, stem: &str) -> Option<PathBuf> {
+    let endings = KIND_FILES.iter().flat_map(|kind| kind.lossless_extensions);
+    endings
+        .map(|ending| folder.join(format!("{stem}.{ending}")))
+        .find(|path| path.is_file())
+}
+
+/// The contents of a file, or `None` when it is not there.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, FolderError> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if matches!(e.kind(), NotFound | NotADirectory) => Ok(None),
+        Err(source) => Err(FolderError::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, CliError> {
+    serde_json::from_slice(bytes)
+        .map_err(|e| CliError::Failed(format!("{} is damaged ({e}); fit again", path.display())))
+}
+
+/// Where a run is repeated, as a word of a command line.
+fn again(folder: &Path) -> String {
+    quoted(&format!("{}-again", folder.display()))
+}
+
+/// A word of a command line, in quotes where a shell would take it for something else.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:,=+@%".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_string(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_split_them() {
+        assert_eq!(quoted("out/a-siren/recipe.toml"), "out/a-siren/recipe.toml");
+        assert_eq!(quoted("my photo.png"), "'my photo.png'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted("sdf:torus(0.5,0.2)"), "'sdf:torus(0.5,0.2)'");
+    }
+}

@@ -1,0 +1,59 @@
+//! How the models of a page are told apart in charts: a colour each, and a dash pattern where there are more models than colours.
+
+use serde_json::{Value, json};
+
+use super::rows;
+use crate::report::compare::{CompareReport, distinct};
+use crate::report::curves::COLOURS;
+
+/// The lengths of strokes and gaps, in pixels; the first is a line.
+const DASHES: [&str; 4] = ["", "6 4", "2 3", "9 3 2 3"];
+
+/// The styles of all models.
+pub(super) struct Styles<'a> {
+    models: Vec<&'a str>,
+    seeds: &'a [u64],
+}
+
+impl<'a> Styles<'a> {
+    pub fn of(report: &'a CompareReport) -> Self {
+        Self {
+            models: distinct(rows(report).map(|row| &*row.model)),
+            seeds: &report.seeds,
+        }
+    }
+
+    fn colour(&self, model: &str) -> (String, usize) {
+        let index = self.models.iter().position(|m| *m == model).unwrap_or(0);
+        let (r, g, b) = {
+            let colour = COLOURS[index % COLOURS.len()];
+            (colour.0, colour.1, colour.2)
+        };
+        let colour = match (r, g, b) {
+            // Black is the ink of the page, which is light on dark.
+            (0, 0, 0) => "currentColor".to_string(),
+            _ => format!("#{r:02X}{g:02X}{b:02X}"),
+        };
+        (colour, index / COLOURS.len())
+    }
+
+    /// The line of a model, of which there is one for every seed.
+    pub fn line(&self, model: &str, seed: Option<u64>) -> Value {
+        let (colour, round) = self.colour(model);
+        let seed = self
+            .seeds
+            .iter()
+            .position(|s| Some(*s) == seed)
+            .unwrap_or(0);
+        json!({ "colour": colour, "dash": DASHES[(round + seed) % DASHES.len()] })
+    }
+
+    /// A piece of the line of a model, to stand before its name.
+    pub fn swatch(&self, model: &str) -> String {
+        let (colour, round) = self.colour(model);
+        format!(
+            "<svg class=\"swatch\" width=\"22\" height=\"8\" aria-hidden=\"true\"><line x1=\"0\" y1=\"4\" x2=\"22\" y2=\"4\" stroke=\"{colour}\" stroke-dasharray=\"{}\"/></svg>",
+            DASHES[round % DASHES.len()]
+        )
+    }
+}

@@ -1,0 +1,339 @@
+//! The ranking of an input's models and the means over inputs and seeds, as tables.
+
+use super::PageInput;
+use super::html::escape;
+use super::style::Styles;
+use crate::metrics::smaller_is_better;
+use crate::render::Metric;
+use crate::report::compare::{CompareReport, ComparedInput, ComparedMean, distinct};
+use crate::report::{format_count, format_metric};
+
+/// Sizes count as equal when they differ by no more than this share: so near do layers come to the size that is asked for.
+const SAME_SIZE: f64 = 0.03;
+
+/// A column of numbers.
+struct Column {
+    name: String,
+    /// What is shown and what it is compared by; nothing where a row has none.
+    cells: Vec<Option<(String, f64)>>,
+    order: Order,
+}
+
+/// Which value of a column is best.
+#[derive(Clone, Copy, PartialEq)]
+enum Order {
+    Lowest,
+    Highest,
+    /// The lowest, when it is noticeably so.
+    Smallest,
+}
+
+fn order(metric: &str) -> Order {
+    match smaller_is_better(metric) {
+        true => Order::Lowest,
+        false => Order::Highest,
+    }
+}
+
+/// The name of a metric in words: `PSNR, dB`.
+fn heading(metric: &str) -> String {
+    let (words, unit) = match metric.strip_suffix("_db") {
+        Some(words) => (words, ", dB"),
+        None => (metric, ""),
+    };
+    let word = |word| match word {
+        "psnr" | "ssim" | "snr" | "lsd" | "sdf" | "mae" | "l1" | "l2" => str::to_uppercase(word),
+        "iou" => "IoU".to_string(),
+        word => word.to_string(),
+    };
+    let words = match words {
+        "si_sdr" => "SI-SDR".to_string(),
+        words => words.split('_').map(word).collect::<Vec<_>>().join(" "),
+    };
+    words + unit
+}
+
+/// The models of an input, the best first.
+pub(super) fn ranking(
+    input: &ComparedInput,
+    shown: &PageInput,
+    seeded: bool,
+    styles: &Styles,
+) -> String {
+    let rows = &input.models;
+    let mut columns = Vec::new();
+    let mut column = |name: &str, order, cell: &dyn Fn(usize) -> Option<(String, f64)>| {
+        let cells = (0..rows.len()).map(cell).collect();
+        columns.push(Column {
+            name: name.to_string(),
+            cells,
+            order,
+        });
+    };
+    let fit = |row: usize| rows[row].fit.as_ref();
+    let count = |count: u64| (format_count(count), count as f64);
+    column("parameters", Order::Smallest, &|row| {
+        Some(count(fit(row)?.parameters as u64))
+    });
+    column("bytes", Order::Smallest, &|row| {
+        let run = shown.runs.get(row)?.as_ref()?;
+        Some(count(run.report.model.bytes as u64))
+    });
+    column("steps", Order::Lowest, &|row| Some(count(fit(row)?.steps)));
+    column("seconds", Order::Lowest, &|row| {
+        let seconds = fit(row)?.seconds;
+        Some((format!("{seconds:.1}"), seconds))
+    });
+    let metrics: Vec<&[Metric]> = rows.iter().map(|row| &*row.metrics.0).collect();
+    columns.extend(metric_columns(&metrics));
+    let places = places(rows.len(), &metrics);
+    let name = |row: usize| {
+        let seed = rows[row].fit.as_ref().filter(|_| seeded);
+        let seed = seed.map(|fit| format!(" <span class=\"seed\">seed {}</span>", fit.seed));
+        format!(
+            "{}{}{}",
+            styles.swatch(&rows[row].model),
+            escape(&rows[row].model),
+            seed.unwrap_or_default()
+        )
+    };
+    table("Models, the best first", &places, &name, &columns)
+}
+
+/// The means over the inputs of each kind and the seeds; nothing when there are none.
+pub(super) fn means(report: &CompareReport, styles: &Styles) -> String {
+    let kinds = distinct(report.means.iter().map(|mean| &*mean.kind));
+    kinds
+        .into_iter()
+        .map(|kind| means_of(report, kind, styles))
+        .collect()
+}
+
+fn means_of(report: &CompareReport, kind: &str, styles: &Styles) -> String {
+    let rows: Vec<&ComparedMean> = report
+        .means
+        .iter()
+        .filter(|mean| mean.kind == kind)
+        .collect();
+    let metrics: Vec<&[Metric]> = rows.iter().map(|row| &*row.metrics.0).collect();
+    let mut columns = Vec::new();
+    let mut column = |name: &str, order, cell: &dyn Fn(&ComparedMean) -> Option<(String, f64)>| {
+        let cells = rows.iter().map(|row| cell(row)).collect();
+        let name = name.to_string();
+        columns.push(Column { name, cells, order });
+    };
+    let count = |count: u64| (format_count(count), count as f64);
+    column("parameters", Order::Smallest, &|row| {
+        Some(count(row.parameters? as u64))
+    });
+    column("steps", Order::Lowest, &|row| Some(count(row.steps?)));
+    column("seconds", Order::Lowest, &|row| {
+        row.seconds.map(|s| (format!("{s:.1}"), s))
+    });
+    column("rank", Order::Lowest, &|row| {
+        row.rank.map(|rank| (format!("{rank:.2}"), rank))
+    });
+    column("wins", Order::Highest, &|row| {
+        row.wins.map(|wins| count(wins as u64))
+    });
+    columns.extend(metric_columns(&metrics));
+    for column in &mut columns {
+        for (row, cell) in rows.iter().zip(&mut column.cells) {
+            let deviations = row.standard_deviation.iter().flat_map(|metrics| &metrics.0);
+            let mut own = deviations.filter(|(name, _)| heading(name) == column.name);
+            if let (Some((text, _)), Some((_, deviation))) = (cell, own.next()) {
+                *text += &format!(" <span class=\"deviation\">± {deviation:.3}</span>");
+            }
+        }
+    }
+    let places = places(rows.len(), &metrics);
+    let name = |row: usize| {
+        let model = &rows[row].model;
+        format!("{}{}", styles.swatch(model), escape(model))
+    };
+    let inputs = rows.first().map_or(0, |row| row.inputs);
+    let (inputs, seeds) = (
+        counted(inputs, "input"),
+        counted(report.seeds.len(), "seed"),
+    );
+    let over: Vec<String> = [inputs, seeds].into_iter().flatten().collect();
+    let kinds = report.inputs.iter().map(|input| input.input.kind());
+    let kind = match kinds.clone().all(|other| other == kind) {
+        true => String::new(),
+        false => format!(" ({})", escape(kind)),
+    };
+    format!(
+        "<section class=\"means\">\n<h2>Means over {}{kind}</h2>\n{}</section>\n",
+        over.join(" and "),
+        table("Means, the best first", &places, &name, &columns)
+    )
+}
+
+/// `3 inputs`; nothing of one.
+fn counted(count: usize, what: &str) -> Option<String> {
+    (count > 1).then(|| format!("{count} {what}s"))
+}
+
+fn metric_columns(rows: &[&[Metric]]) -> Vec<Column> {
+    let names = distinct(rows.iter().copied().flatten().map(|(name, _)| &**name));
+    let cell = |metrics: &[Metric], name: &str| {
+        let (_, value) = metrics.iter().find(|(n, _)| n == name)?;
+        Some((format_metric(name, *value), *value))
+    };
+    let column = |name| Column {
+        name: heading(name),
+        cells: rows.iter().map(|metrics| cell(metrics, name)).collect(),
+        order: order(name),
+    };
+    names.into_iter().map(column).collect()
+}
+
+/// The name of the best model of an input.
+pub(super) fn best(input: &ComparedInput) -> Option<&str> {
+    let metrics: Vec<&[Metric]> = input.models.iter().map(|row| &*row.metrics.0).collect();
+    let best = *places(metrics.len(), &metrics).first()?;
+    Some(&input.models[best].model)
+}
+
+/// The rows by their leading metric, the best first.
+fn places(count: usize, metrics: &[&[Metric]]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..count).collect();
+    let Some((name, _)) = metrics.iter().find_map(|metrics| metrics.first()) else {
+        return places;
+    };
+    let value = |row: usize| {
+        metrics[row]
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| *v)
+    };
+    let order = order(name);
+    places.sort_by(|&a, &b| match (value(a), value(b)) {
+        (Some(a), Some(b)) if order == Order::Highest => b.total_cmp(&a),
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (a, b) => a.is_none().cmp(&b.is_none()),
+    });
+    places
+}
+
+/// Rows in the order of `places`, with the best value of every column marked where there is something to choose.
+fn table(
+    caption: &str,
+    places: &[usize],
+    name: &dyn Fn(usize) -> String,
+    columns: &[Column],
+) -> String {
+    let columns: Vec<&Column> = columns
+        .iter()
+        .filter(|column| column.cells.iter().any(Option::is_some))
+        .collect();
+    let ranked = places.len() > 1;
+    let mut html =
+        format!("<div class=\"scroll\">\n<table>\n<caption>{caption}</caption>\n<thead><tr>");
+    if ranked {
+        html += "<th scope=\"col\" class=\"number\">#</th>";
+    }
+    html += "<th scope=\"col\">model</th>";
+    for column in &columns {
+        html += &format!("<th scope=\"col\" class=\"number\">{}</th>", column.name);
+    }
+    html += "</tr></thead>\n<tbody>\n";
+    let best: Vec<Option<&str>> = columns.iter().map(|column| column.best()).collect();
+    for (place, &row) in places.iter().enumerate() {
+        html += "<tr>";
+        if ranked {
+            html += &format!("<td class=\"number place\">{}</td>", place + 1);
+        }
+        html += &format!("<th scope=\"row\">{}</th>", name(row));
+        for (column, best) in columns.iter().zip(&best) {
+            html += &match &column.cells[row] {
+                None => "<td class=\"number\">–</td>".to_string(),
+                Some((text, _)) if Some(&**text) == *best => {
+                    format!("<td class=\"number best\"><strong>{text}</strong></td>")
+                }
+                Some((text, _)) => format!("<td class=\"number\">{text}</td>"),
+            };
+        }
+        html += "</tr>\n";
+    }
+    html + "</tbody>\n</table>\n</div>\n"
+}
+
+impl Column {
+    /// The best value as it is shown, unless all look the same.
+    fn best(&self) -> Option<&str> {
+        let numbers = self
+            .cells
+            .iter()
+            .flatten()
+            .filter(|(_, value)| !value.is_nan());
+        let lowest = numbers.clone().min_by(|a, b| a.1.total_cmp(&b.1))?;
+        let highest = numbers.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let best = match self.order {
+            Order::Smallest if lowest.1 > highest.1 * (1.0 - SAME_SIZE) => return None,
+            Order::Lowest | Order::Smallest => lowest,
+            Order::Highest => highest,
+        };
+        (lowest.0 != highest.0).then_some(&best.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_have_names_in_words() {
+        for (name, expected) in [
+            ("psnr_db", "PSNR, dB"),
+            ("fitted_psnr_db", "fitted PSNR, dB"),
+            ("si_sdr_db", "SI-SDR, dB"),
+            ("iou_random", "IoU random"),
+            ("chamfer_l1", "chamfer L1"),
+            ("normal_consistency", "normal consistency"),
+        ] {
+            assert_eq!(heading(name), expected);
+        }
+    }
+
+    #[test]
+    fn rows_are_ranked_and_the_best_of_every_column_is_marked() {
+        let metric = |name: &str, value: f64| (name.to_string().into(), value);
+        let rows: [&[Metric]; 3] = [
+            &[metric("snr_db", 10.0), metric("lsd", 0.5)],
+            &[metric("snr_db", 20.0), metric("lsd", 0.25)],
+            &[metric("snr_db", f64::INFINITY)],
+        ];
+        let ranked = places(3, &rows);
+        assert_eq!(ranked, [2, 1, 0]);
+        let columns = metric_columns(&rows);
+        let html = table("t", &ranked, &|row| format!("m{row}"), &columns);
+        let lines: Vec<&str> = html
+            .lines()
+            .filter(|line| line.contains("scope=\"row\""))
+            .collect();
+        assert!(
+            lines[0].contains("<strong>inf</strong>") && lines[0].contains("–"),
+            "{html}"
+        );
+        assert!(
+            lines[1].contains(">20.00<") && lines[1].contains("<strong>0.2500</strong>"),
+            "{html}"
+        );
+        assert!(!lines[2].contains("strong"), "{html}");
+    }
+
+    #[test]
+    fn a_column_of_one_value_has_no_best_and_sizes_may_differ_a_little() {
+        let column = |values: [f64; 2], order| Column {
+            name: "x".into(),
+            cells: values.map(|v| Some((v.to_string(), v))).into(),
+            order,
+        };
+        assert_eq!(column([30.0, 30.0], Order::Highest).best(), None);
+        assert_eq!(column([30.0, 30.5], Order::Lowest).best(), Some("30"));
+        assert_eq!(column([30.0, 30.5], Order::Highest).best(), Some("30.5"));
+        assert_eq!(column([30.0, 30.5], Order::Smallest).best(), None);
+        assert_eq!(column([30.0, 32.0], Order::Smallest).best(), Some("30"));
+    }
+}

@@ -1,0 +1,86 @@
+// Put into a page by tests/all/browser.rs: uses it as a reader would and sends what came of it back as JSON.
+addEventListener("load", async () => {
+  const found = {};
+  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  try {
+    await Promise.all(all("img[src]").map((image) => image.decode()));
+    await wait(100);
+    found.images = all("img[src]").length;
+    found.broken = all("img[src]").filter((image) => !image.naturalWidth).length;
+    found.loaded = performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => !name.startsWith("data:"));
+    found.wide = document.documentElement.scrollWidth > innerWidth;
+    found.alt = all("img").filter((image) => !image.alt).length;
+
+    // Charts
+    const curves = document.querySelector("[data-chart=curves]");
+    found.curves = curves.querySelectorAll("path.curve").length;
+    found.over = [curves.querySelector("svg").getAttribute("aria-label")];
+    all("[data-chart=curves] .switch button")[1].click();
+    found.over.push(curves.querySelector("svg").getAttribute("aria-label"));
+    const box = curves.querySelector("svg").getBoundingClientRect();
+    const at = { clientX: box.left + box.width * 0.6, clientY: box.top + box.height / 2, bubbles: true };
+    curves.querySelector("svg").dispatchEvent(new PointerEvent("pointermove", at));
+    found.tip = curves.querySelector(".tip").hidden ? "" : curves.querySelector(".tip").textContent;
+
+    // Zoom
+    const view = document.querySelector(".stage .view"), images = all(".stage .view img, .slider .view img");
+    const state = () => [...new Set(images.map((image) => image.style.transform))];
+    if (view) {
+      const place = view.getBoundingClientRect();
+      const middle = { clientX: place.left + place.width / 2, clientY: place.top + place.height / 2, bubbles: true, cancelable: true };
+      found.transforms = [state()];
+      for (let i = 0; i < 8; i++) view.dispatchEvent(new WheelEvent("wheel", { ...middle, deltaY: -200 }));
+      found.transforms.push(state());
+      found.coarse = view.classList.contains("coarse");
+      const pointer = (type, x) => view.dispatchEvent(new PointerEvent(type, { ...middle, clientX: middle.clientX + x, pointerId: 1, pointerType: "mouse", button: 0 }));
+      view.setPointerCapture = () => {};
+      pointer("pointerdown", 0);
+      pointer("pointermove", 20);
+      pointer("pointerup", 20);
+      found.transforms.push(state());
+      view.dispatchEvent(new MouseEvent("dblclick", middle));
+      found.transforms.push(state());
+      view.dispatchEvent(new KeyboardEvent("keydown", { key: "+", bubbles: true }));
+      found.transforms.push(state());
+      view.dispatchEvent(new KeyboardEvent("keydown", { key: "0", bubbles: true }));
+      document.querySelector("button.place")?.click();
+      found.transforms.push(state());
+    }
+
+    // Slider
+    const slider = document.querySelector(".slider");
+    if (slider && !slider.hidden) {
+      const range = slider.querySelector("input"), right = slider.querySelector(".right");
+      range.value = 25;
+      range.dispatchEvent(new Event("input"));
+      found.cut = slider.querySelector(".cut").style.clipPath;
+      right.value = String(right.options.length - 1);
+      right.dispatchEvent(new Event("change"));
+      found.over_is_last = slider.querySelector(".over").src === all(".stage .view.seen img").at(-1).src;
+      found.under_is_first = slider.querySelector(".under").src === all(".stage .view.seen img")[0].src;
+    }
+
+    // Sounds
+    const ready = (player) => player.readyState > 0 || new Promise((done) => (player.onloadedmetadata = done));
+    await Promise.race([Promise.all(all("audio").map(ready)), wait(5000)]);
+    found.seconds = all("audio").map((player) => player.duration);
+
+    // Meshes
+    const canvases = all("canvas.mesh");
+    const painted = (canvas) => new Set(canvas.getContext("2d").getImageData(200, 200, 240, 240).data).size;
+    found.painted = canvases.map(painted);
+    found.turns = canvases.map((canvas) => [canvas.dataset.turn]);
+    canvases[0]?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true }));
+    await wait(200);
+    canvases.forEach((canvas, i) => found.turns[i].push(canvas.dataset.turn));
+
+    document.querySelector("details").open = true;
+    document.querySelector("button.copy").click();
+    found.copied = getSelection().toString();
+  } catch (error) {
+    problems.push(`check: ${error.stack || error}`);
+  }
+  found.problems = problems;
+  fetch("/found", { method: "POST", body: JSON.stringify(found) });
+});

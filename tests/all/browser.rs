@@ -1,0 +1,243 @@
+//! `report.html` in a real browser: a headless Chromium opens the page with a script that uses it. Without a browser the tests say so and check
+//! nothing; `INR_BROWSER` names one that is not found.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::compare::list;
+use super::page::SHAPE;
+use super::program::{Place, TINY, repository};
+
+/// How long a busy machine may take.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Collects everything that goes wrong, from the first line on.
+const LISTEN: &str = "<script>
+const problems = [];
+addEventListener('error', (event) => problems.push(String(event.message)));
+addEventListener('unhandledrejection', (event) => problems.push(String(event.reason)));
+for (const kind of ['error', 'warn']) console[kind] = (...words) => problems.push(words.join(' '));
+</script>";
+
+fn browser() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("INR_BROWSER") {
+        return Some(path.into());
+    }
+    let names = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&folders).collect();
+    let mut paths = names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    paths.find(|path| path.is_file())
+}
+
+/// What the script of the test finds in a page, `width` pixels wide.
+fn open(place: &Place, page: &str, width: u32) -> Option<Value> {
+    let Some(browser) = browser() else {
+        eprintln!("no Chromium was found; the page is not opened in one");
+        return None;
+    };
+    let html = place.text(page);
+    let html = html.replacen("<head>", &format!("<head>{LISTEN}"), 1);
+    let check = format!("<script>{}</script>", include_str!("browser.js"));
+    let at = html.rfind("</body>").unwrap();
+    let html = format!("{}{check}{}", &html[..at], &html[at..]);
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let said = place.path("browser-said");
+    let mut running = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-dev-shm-usage"])
+        .args(["--no-first-run", "--disable-background-networking"])
+        .args(["--use-angle=swiftshader", "--enable-unsafe-swiftshader"])
+        .args(["--enable-logging=stderr"])
+        .arg(format!("--window-size={width},900"))
+        .arg(format!(
+            "--user-data-dir={}",
+            place.path("browser").display()
+        ))
+        .arg(format!("http://{address}/"))
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    let (sender, found) = mpsc::channel();
+    serve(listener, html, sender);
+    let found = found.recv_timeout(PATIENCE);
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let said = std::fs::read_to_string(said).unwrap();
+    let Ok(found) = found else {
+        panic!("the page did not come to its end:\n{said}");
+    };
+    let found: Value = serde_json::from_str(&found).unwrap_or_else(|e| panic!("{e}: {found}"));
+    assert_eq!(list(&found["problems"]).len(), 0, "{found}");
+    let console = said.lines().find(|line| line.contains("CONSOLE"));
+    assert_eq!(console, None);
+    assert_eq!(
+        (&found["broken"], &found["alt"]),
+        (&0.into(), &0.into()),
+        "{found}"
+    );
+    assert_eq!(list(&found["loaded"]).len(), 0, "{found}");
+    assert_eq!(
+        found["wide"], false,
+        "the page is wider than the window: {found}"
+    );
+    Some(found)
+}
+
+/// Gives `html` to whoever asks, and passes on what is sent back. A thread for every connection, for browsers open some that they do not use.
+fn serve(listener: TcpListener, html: String, found: mpsc::Sender<String>) {
+    let html = Arc::new(html);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (html, found) = (Arc::clone(&html), found.clone());
+            std::thread::spawn(move || answer(stream, &html, &found));
+        }
+    });
+}
+
+fn answer(stream: TcpStream, html: &str, found: &mpsc::Sender<String>) {
+    let mut stream = BufReader::new(stream);
+    let (mut request, mut line, mut length) = (String::new(), String::new(), 0);
+    // The head ends with an empty line.
+    while stream.read_line(&mut line).is_ok_and(|read| read > 2) {
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().unwrap();
+        }
+        request += &std::mem::take(&mut line);
+    }
+    let mut body = vec![0; length];
+    if request.is_empty() || stream.read_exact(&mut body).is_err() {
+        return;
+    }
+    let sent = request.starts_with("POST");
+    let answer = if sent { "" } else { html };
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        answer.len()
+    );
+    // A browser that has gone has nothing to be told.
+    let _ = stream
+        .get_mut()
+        .write_all(format!("{head}{answer}").as_bytes());
+    if sent {
+        let _ = found.send(String::from_utf8(body).unwrap());
+    }
+}
+
+/// All pictures have one transform at any time; what they have after each of the steps of the script.
+fn transforms(found: &Value) -> Vec<String> {
+    let steps = list(&found["transforms"]).iter().map(|step| {
+        let [one] = list(step) else {
+            panic!("pictures are not zoomed alike: {found}");
+        };
+        one.as_str().unwrap().to_string()
+    });
+    steps.collect()
+}
+
+#[test]
+fn pictures_are_zoomed_and_compared_in_a_browser() {
+    let place = Place::new();
+    let line = format!("compare icon.png --models siren,wire {TINY} --out c");
+    place.run(&line).done();
+    for width in [1280, 390] {
+        let Some(found) = open(&place, "c/report.html", width) else {
+            return;
+        };
+        // Three pictures, two errors, two of the slider, crops of three places.
+        assert_eq!(found["images"], 3 + 2 + 2 + 3 * 3, "{found}");
+        assert_eq!(found["curves"], 2);
+        let over = list(&found["over"]);
+        assert!(over[0].as_str().unwrap().ends_with("over optimizer steps"));
+        assert!(
+            over[1]
+                .as_str()
+                .unwrap()
+                .ends_with("over seconds of training")
+        );
+        let tip = found["tip"].as_str().unwrap();
+        assert!(tip.contains("siren") && tip.contains("wire"), "{tip}");
+
+        let transforms = transforms(&found);
+        let [start, zoomed, dragged, reset, key, place_shown] = &transforms[..] else {
+            panic!("{found}");
+        };
+        assert_eq!(start, "translate(0%, 0%) scale(1)");
+        assert!(
+            zoomed.contains("scale(16") || zoomed.contains("scale(2"),
+            "{zoomed}"
+        );
+        assert_eq!(found["coarse"], true);
+        assert_ne!(zoomed, dragged);
+        assert_eq!(start, reset);
+        assert_eq!(key, "translate(-25%, -25%) scale(1.5)");
+        assert_ne!(place_shown, start);
+
+        assert_eq!(found["cut"], "inset(0px 0px 0px 25%)");
+        assert_eq!(
+            (&found["over_is_last"], &found["under_is_first"]),
+            (&true.into(), &true.into())
+        );
+        assert_eq!(
+            found["copied"],
+            "inr fit icon.png --config c/siren/recipe.toml --out c/siren-again"
+        );
+    }
+}
+
+#[test]
+fn sounds_play_in_a_browser() {
+    let place = Place::new();
+    std::fs::copy(
+        repository().join("assets/chime.wav"),
+        place.path("chime.wav"),
+    )
+    .unwrap();
+    let folder = place.fit("chime.wav --model siren --html");
+    let Some(found) = open(&place, &format!("{folder}/report.html"), 1280) else {
+        return;
+    };
+    let report = place.json(&format!("{folder}/report.json"));
+    let layout = &report["input"];
+    let seconds = layout["frames"].as_f64().unwrap() / layout["sample_rate"].as_f64().unwrap();
+    let played = list(&found["seconds"]);
+    assert_eq!(played.len(), 2);
+    for player in played {
+        assert!((player.as_f64().unwrap() - seconds).abs() < 0.01, "{found}");
+    }
+    assert!(transforms(&found).len() > 3);
+}
+
+#[test]
+fn meshes_are_turned_in_a_browser() {
+    let place = Place::new();
+    std::fs::copy(repository().join("assets/knot.ply"), place.path("knot.ply")).unwrap();
+    place
+        .run(&format!("fit knot.ply {SHAPE} --html --out k"))
+        .done();
+    let Some(found) = open(&place, "k/report.html", 1280) else {
+        return;
+    };
+    let turns = list(&found["turns"]);
+    assert_eq!(turns.len(), 2, "{found}");
+    for (turn, painted) in turns.iter().zip(list(&found["painted"])) {
+        // From the viewpoint of the previews, then both 22 degrees further.
+        assert_eq!(
+            (&turn[0], &turn[1]),
+            (&"30.0 18.0 1.00".into(), &"8.0 18.0 1.00".into())
+        );
+        assert!(painted.as_u64().unwrap() > 20, "{found}");
+    }
+}
