@@ -10,7 +10,8 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::layer::{Hints, LayerConfig};
+use super::layer::Hints;
+use super::layers::LayerConfig;
 use super::network::{Network, NetworkError};
 use super::parameters::Parameters;
 

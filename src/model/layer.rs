@@ -1,16 +1,10 @@
-//! What every layer kind offers, and the registry of kinds.
+//! What every layer kind offers.
 
 use std::fmt::Debug;
 
 use burn::tensor::Tensor;
 use rand::rngs::StdRng;
-use serde::{Deserialize, Serialize};
 
-use super::layers::{
-    ChebyshevKan, FactoredKan, Finer, FourierFeatures, FourierKan, Gabor, GatedTanh, Gauss, Grid,
-    HarmonicKan, HashGrid, LayerNorm, Linear, PositionalEncoding, Product, RbfKan, Relu, ReluKan,
-    Sine, SplineKan, Staf, WaveletKan,
-};
 use super::parameters::{Parameter, ParameterSpec};
 use super::tangents::TangentForm;
 use crate::kernels::Buffer;
@@ -199,81 +193,4 @@ pub trait Scattered: Send + Sync {
 
     /// Adds to a piece of the gradient what follows from `records`, one for each tile of a batch, in their order.
     fn add(&self, d_in: usize, piece: usize, records: &[&[f32]], gradient: &mut [f32]);
-}
-
-/// A registered layer kind.
-pub struct LayerKind {
-    /// The value of `kind` in a config file.
-    pub name: &'static str,
-    /// What it computes, in one line.
-    pub summary: &'static str,
-    /// Small instances for the tests, covering the options of the kind.
-    pub examples: fn() -> Vec<LayerConfig>,
-}
-
-macro_rules! layer_kinds {
-    ($($name:literal => $kind:ident),* $(,)?) => {
-        /// The config record of a layer of any kind; in a file, `kind = "..."` and the fields of that kind.
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(tag = "kind")]
-        pub enum LayerConfig {
-            $(
-                #[doc = concat!("`kind = \"", $name, "\"`")]
-                #[serde(rename = $name)]
-                $kind($kind),
-            )*
-        }
-
-        impl LayerConfig {
-            /// The value of `kind`.
-            pub fn kind(&self) -> &'static str {
-                match self { $(Self::$kind(_) => $name,)* }
-            }
-
-            /// The layer behind the record.
-            pub fn layer(&self) -> &dyn Layer {
-                match self { $(Self::$kind(layer) => layer,)* }
-            }
-
-            /// The layer behind the record, to be changed.
-            pub fn layer_mut(&mut self) -> &mut dyn Layer {
-                match self { $(Self::$kind(layer) => layer,)* }
-            }
-        }
-
-        /// Every layer kind.
-        pub const LAYER_KINDS: &[LayerKind] = &[
-            $(LayerKind {
-                name: $name,
-                summary: $kind::SUMMARY,
-                examples: || $kind::examples().into_iter().map(LayerConfig::$kind).collect(),
-            },)*
-        ];
-    };
-}
-
-// One line makes a layer kind known to config files, commands and tests.
-layer_kinds! {
-    "linear" => Linear,
-    "sine" => Sine,
-    "gabor" => Gabor,
-    "fourier-kan" => FourierKan,
-    "spline-kan" => SplineKan,
-    "factored-kan" => FactoredKan,
-    "chebyshev-kan" => ChebyshevKan,
-    "rbf-kan" => RbfKan,
-    "relu-kan" => ReluKan,
-    "harmonic-kan" => HarmonicKan,
-    "finer" => Finer,
-    "gauss" => Gauss,
-    "gated-tanh" => GatedTanh,
-    "layer-norm" => LayerNorm,
-    "relu" => Relu,
-    "hash-grid" => HashGrid,
-    "grid" => Grid,
-    "fourier-features" => FourierFeatures,
-    "positional-encoding" => PositionalEncoding,
-    "staf" => Staf,
-    "wavelet-kan" => WaveletKan,
-    "product" => Product,
 }

@@ -14,10 +14,8 @@ mod parameters;
 mod sizing;
 mod tangents;
 
-pub use layer::{
-    Hints, LAYER_KINDS, Layer, LayerConfig, LayerKind, Scattered, Size, TileBackward, TileForward,
-    TileMemory,
-};
+pub use layer::{Hints, Layer, Scattered, Size, TileBackward, TileForward, TileMemory};
+pub use layers::{LAYER_KINDS, LayerConfig, LayerKind};
 pub use network::{LayerSummary, Network, NetworkError};
 pub use parameters::{Parameter, ParameterSpec, Parameters};
 pub use sizing::{SizeBudget, size_to_budget};

@@ -3,7 +3,8 @@
 use rand::{SeedableRng, rngs::StdRng};
 use serde::{Deserialize, Serialize};
 
-use super::layer::{Hints, LayerConfig};
+use super::layer::Hints;
+use super::layers::LayerConfig;
 use super::parameters::{Parameter, Parameters};
 
 /// Most parameters of a network that is trained: 0.4 GB of weights, and a few times that in gradients and moments.

@@ -1,6 +1,7 @@
 //! Scaling a list of layers to a parameter budget.
 
-use super::layer::{Hints, LayerConfig, Size};
+use super::layer::{Hints, Size};
+use super::layers::LayerConfig;
 use super::network::{Network, NetworkError};
 
 /// A number of parameters to size layers to.

@@ -1,5 +1,8 @@
 //! The layer kinds, one file each.
 
+#[macro_use]
+mod registry;
+
 mod affine;
 mod chebyshev_kan;
 mod complex;
@@ -28,30 +31,39 @@ mod trigonometry;
 mod wavelet_kan;
 mod waves;
 
-pub use chebyshev_kan::ChebyshevKan;
-pub use factored_kan::FactoredKan;
-pub use finer::Finer;
-pub use fourier_features::FourierFeatures;
-pub use fourier_kan::FourierKan;
-pub use gabor::Gabor;
-pub use gated_tanh::GatedTanh;
-pub use gauss::Gauss;
-pub use grid::Grid;
-pub use harmonic_kan::HarmonicKan;
-pub use hash_grid::HashGrid;
-pub use layer_norm::LayerNorm;
-pub use linear::Linear;
-pub use positional_encoding::PositionalEncoding;
-pub use product::Product;
-pub use rbf_kan::RbfKan;
-pub use relu::Relu;
-pub use relu_kan::ReluKan;
-pub use sine::Sine;
-pub use spline_kan::{Residual, SplineKan};
-pub use staf::Staf;
-pub use wavelet_kan::{Wavelet, WaveletKan};
+use serde::{Deserialize, Serialize};
 
-use super::layer::MOST_OUTPUTS;
+pub use registry::LayerKind;
+pub use spline_kan::Residual;
+pub use wavelet_kan::Wavelet;
+
+use super::layer::{Layer, MOST_OUTPUTS};
+
+// One line, beside that of its module, makes a layer kind known to config files, commands and tests.
+layer_kinds! {
+    "linear" => linear::Linear,
+    "sine" => sine::Sine,
+    "gabor" => gabor::Gabor,
+    "fourier-kan" => fourier_kan::FourierKan,
+    "spline-kan" => spline_kan::SplineKan,
+    "factored-kan" => factored_kan::FactoredKan,
+    "chebyshev-kan" => chebyshev_kan::ChebyshevKan,
+    "rbf-kan" => rbf_kan::RbfKan,
+    "relu-kan" => relu_kan::ReluKan,
+    "harmonic-kan" => harmonic_kan::HarmonicKan,
+    "finer" => finer::Finer,
+    "gauss" => gauss::Gauss,
+    "gated-tanh" => gated_tanh::GatedTanh,
+    "layer-norm" => layer_norm::LayerNorm,
+    "relu" => relu::Relu,
+    "hash-grid" => hash_grid::HashGrid,
+    "grid" => grid::Grid,
+    "fourier-features" => fourier_features::FourierFeatures,
+    "positional-encoding" => positional_encoding::PositionalEncoding,
+    "staf" => staf::Staf,
+    "wavelet-kan" => wavelet_kan::WaveletKan,
+    "product" => product::Product,
+}
 
 /// An error text when `value` is not a finite number above zero.
 fn positive(field: &str, value: f32) -> Result<(), String> {
