@@ -1,4 +1,4 @@
-//! `inr compare`: several models, pictures and seeds, and comparisons that go on.
+//! `inr compare`: several models, pictures and seeds.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub fn list(value: &Value) -> &[Value] {
 }
 
 /// The table that a comparison prints is the one that it leaves, beside the same as JSON, CSV and LaTeX.
-fn results(place: &Place, ended: Ended, folder: &str) -> (String, Value) {
+pub fn results(place: &Place, ended: Ended, folder: &str) -> (String, Value) {
     let table = ended.done().stdout;
     assert_eq!(table, place.text(&format!("{folder}/compare.md")));
     let latex = place.text(&format!("{folder}/compare.tex"));
@@ -398,175 +398,6 @@ fn several_seeds_have_a_folder_each_and_a_deviation() {
         (&json!([5]), &json!([]))
     );
     assert_eq!(place.json("out/icon-compare/siren/report.json")["seed"], 5);
-}
-
-#[test]
-fn a_comparison_reads_back_what_is_finished_and_does_the_rest() {
-    let place = Place::new();
-    let line = format!("compare icon.png leaf.png --models siren,wire {TINY}");
-    let (table, summary) = results(&place, place.run(&line), "out/compare");
-    let before = place.files("out/compare");
-    let resumed = place.run(&line).done();
-    assert_eq!(resumed.stdout, table);
-    assert_eq!(
-        resumed.stderr.matches("read back").count(),
-        4,
-        "{resumed:?}"
-    );
-    assert!(place.files("out/compare") == before);
-
-    // One run is missing, and one was ended before it was measured.
-    std::fs::remove_dir_all(place.path("out/compare/icon/wire")).unwrap();
-    for file in ["report.json", "model.safetensors"] {
-        std::fs::remove_file(place.path("out/compare/leaf/siren").join(file)).unwrap();
-    }
-    let resumed = place.run(&format!("{line} --resume")).done();
-    assert_eq!(
-        resumed.stderr.matches("read back").count(),
-        2,
-        "{resumed:?}"
-    );
-    assert!(
-        resumed.stderr.contains("resuming at step 20"),
-        "{resumed:?}"
-    );
-    let after = place.files("out/compare");
-    for (path, bytes) in &before {
-        if path.ends_with("model.safetensors") || path.ends_with("reconstruction.png") {
-            assert!(&after[path] == bytes, "{}", path.display());
-        }
-    }
-    let again = place.json("out/compare/compare.json");
-    let metrics = |summary: &Value| {
-        let rows = list(&summary["inputs"]).iter();
-        let rows = rows.flat_map(|input| list(&input["models"]).to_vec());
-        rows.map(|row| row["metrics"].clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(metrics(&again), metrics(&summary));
-
-    // More models and pictures join those that are there.
-    let more = line
-        .replace("siren,wire", "siren,wire,hash-grid")
-        .replace("leaf.png", "leaf.png gradient16.png");
-    let resumed = place.run(&format!("{more} --resume")).done();
-    assert_eq!(
-        resumed.stderr.matches("read back").count(),
-        4,
-        "{resumed:?}"
-    );
-    assert_eq!(resumed.stdout.lines().count(), 2 + 9 + 3);
-
-    // With fewer of them the table would lose what it has.
-    let before = place.files("");
-    place
-        .run(&line)
-        .failed(2, &["its table has icon/hash-grid", "--force"]);
-    // Nor is anything taken for granted that another version made.
-    let report = place.text("out/compare/icon/siren/report.json");
-    let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
-    assert!(report.contains(&version), "{report}");
-    place.write(
-        "out/compare/icon/siren/report.json",
-        report
-            .replace(&version, "\"version\": \"0.0.9\"")
-            .as_bytes(),
-    );
-    place.run(&more).failed(2, &["it is of inr 0.0.9"]);
-    place.write("out/compare/icon/siren/report.json", report.as_bytes());
-    assert!(place.files("") == before);
-}
-
-#[test]
-fn a_comparison_is_resumed_only_with_what_it_began_with() {
-    let place = Place::new();
-    let line = format!("compare icon.png --models siren --out there {TINY}");
-    let empty = place.run(&format!("{line} --resume"));
-    empty.failed(2, &["nothing to resume in there", "--out"]);
-    assert!(!place.path("there").exists());
-    place.run(&line).done();
-    place.fit("icon.png --model siren --out fitted");
-    let before = place.files("");
-    let refused = |line: &str, words: &[&str]| {
-        place.run(&format!("{line} --resume")).failed(2, words);
-        assert!(place.files("") == before, "{line}");
-    };
-    refused(
-        &line.replace("--steps 20", "--steps 30"),
-        &[
-            "there/siren holds another run",
-            "training.steps was 20 and is now 30",
-            "--force",
-        ],
-    );
-    refused(
-        &format!("{line} --seed 1"),
-        &["training.seed was 0 and is now 1"],
-    );
-    refused(
-        &format!("{line} --holdout 2"),
-        &["it is of icon.png, not of there/reduced.png"],
-    );
-    std::fs::copy(place.path("leaf.png"), place.path("icon.png")).unwrap();
-    let changed = place.run(&format!("{line} --resume"));
-    changed.failed(2, &["icon.png was another then"]);
-    place
-        .run(&format!("{line} --resume --force"))
-        .refused(2, &["--resume", "--force"]);
-}
-
-/// Ctrl-C during the second fit.
-#[cfg(unix)]
-#[test]
-fn a_comparison_that_is_cut_short_keeps_what_it_found() {
-    let place = Place::new();
-    let budget = "--models siren,wire --params 1k --steps 3000 --batch 256 --device cpu --out cut";
-    let line = format!("compare icon.png leaf.png {budget}");
-    let child = place.command(&line).spawn().unwrap();
-    while !place.path("cut/icon/wire/metrics.jsonl").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    let ended = place
-        .judge(&line, child.wait_with_output().unwrap())
-        .coded(130);
-    assert!(ended.stderr.contains("the same command"), "{ended:?}");
-    let summary = place.json("cut/compare.json");
-    let rows = list(&summary["inputs"][0]["models"]);
-    assert_eq!(rows[0]["stopped_by"], "steps");
-    assert_eq!(rows[1]["stopped_by"], "interrupt");
-    assert_eq!(summary["inputs"][1]["models"], json!([]));
-    // Of one finished picture a mean says nothing, and its second model is not finished.
-    assert_eq!(summary["means"], json!([]));
-    // Nothing is left of what was not begun.
-    assert_eq!(
-        place.names("cut"),
-        [
-            "compare.csv",
-            "compare.json",
-            "compare.md",
-            "compare.tex",
-            "icon",
-            "report.html"
-        ]
-    );
-
-    let resumed = place.run(&format!("{line} --resume")).done();
-    assert_eq!(
-        resumed.stderr.matches("read back").count(),
-        1,
-        "{resumed:?}"
-    );
-    let steps = rows[1]["steps"].as_u64().unwrap();
-    let word = format!("resuming at step {steps}");
-    assert!(resumed.stderr.contains(&word), "{resumed:?}");
-    place.run(&line.replace("cut", "whole")).done();
-    for run in ["icon/siren", "icon/wire", "leaf/siren", "leaf/wire"] {
-        let [cut, whole] = ["cut", "whole"].map(|out| format!("{out}/{run}/model.safetensors"));
-        assert!(place.bytes(&cut) == place.bytes(&whole), "{run}");
-    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod cli_errors;
 mod cli_fit;
 mod cli_places;
 mod compare;
+mod compare_again;
 mod devices;
 mod fkan;
 mod footprint;
