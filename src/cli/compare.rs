@@ -60,7 +60,7 @@ pub(super) struct Compare {
     )]
     size_match: SizeMatch,
     /// Fit every model once with each of so many seeds (3 is 0, 1 and 2), or with each of these, separated by commas
-    #[arg(long, value_name = "SEEDS", value_delimiter = ',', conflicts_with = "seed", value_parser = clap::value_parser!(u32).range(0..), help_heading = "Size and budget")]
+    #[arg(long, value_name = "SEEDS", value_delimiter = ',', conflicts_with = "seed", value_parser = clap::value_parser!(u32), help_heading = "Size and budget")]
     seeds: Vec<u32>,
     #[command(flatten)]
     holdout: HoldoutFlags,

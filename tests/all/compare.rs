@@ -439,6 +439,11 @@ fn a_comparison_that_cannot_be_is_refused_before_the_first_fit() {
         &["--seeds names 1 twice"],
     );
     refused("icon.png --models siren --seeds 1,x", 2, &["--seeds", "x"]);
+    for count in ["0", "4294967295"] {
+        let line = format!("icon.png --models siren --seeds {count}");
+        let instead = format!("--seed {count}");
+        refused(&line, 2, &["from 1 to 1000", &instead]);
+    }
     refused(
         "icon.png --models siren --seeds 1 --seed 1",
         2,

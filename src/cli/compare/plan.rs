@@ -21,6 +21,9 @@ const DEFAULT_PARAMETERS: usize = 200_000;
 /// Optimizer steps of every model of a comparison without `--steps` and `--time`.
 const DEFAULT_STEPS: i64 = 1000;
 
+/// Most seeds by their number.
+const MOST_SEEDS: u32 = 1000;
+
 /// Networks count as equally large when they differ by no more than this share.
 const SAME_SIZE: f64 = 0.03;
 
@@ -78,7 +81,7 @@ impl Compare {
             _ => PathBuf::from("out/compare"),
         });
         let goes_on = !self.flags.force;
-        let seeds = self.seeds();
+        let seeds = self.seeds()?;
         let mut plan = Plan {
             inputs: Vec::new(),
             folder: Folder::open(&path, self.flags.force, path.join(folder::COMPARE).exists())?,
@@ -133,10 +136,13 @@ impl Compare {
     }
 
     /// The seeds asked for: a single number says how many.
-    fn seeds(&self) -> Vec<u32> {
+    fn seeds(&self) -> Result<Vec<u32>, CliError> {
         match *self.seeds {
-            [count] => (0..count).collect(),
-            _ => self.seeds.clone(),
+            [count @ 1..=MOST_SEEDS] => Ok((0..count).collect()),
+            [count] => Err(CliError::Usage(format!(
+                "--seeds {count} asks for {count} seeds; give from 1 to {MOST_SEEDS}, or --seed {count} for that one"
+            ))),
+            _ => Ok(self.seeds.clone()),
         }
     }
 

@@ -47,14 +47,16 @@ impl Surfels {
             [-1.0, 1.0].map(|side| median_number(&points, &halves, side, &bvh, &winding));
         // Across the surface the winding number changes by 1 where squares do not overlap, and by more where they do.
         let whole = behind - before;
-        if behind <= (1.0 - LEAST_INSIDE) * whole {
+        // It does not change at all where normals cancel out.
+        let has_sides = whole > 0.0;
+        if has_sides && behind <= (1.0 - LEAST_INSIDE) * whole {
             warnings.push("its normals point inwards and were turned".into());
             for normal in &mut points.normals {
                 *normal = normal.map(|x| -x);
             }
             return Self::new(points, warnings);
         }
-        let (distance, hollow) = match behind >= LEAST_INSIDE * whole {
+        let (distance, hollow) = match has_sides && behind >= LEAST_INSIDE * whole {
             true => {
                 let distance = Distance::by_winding_above(bvh, winding, 0.5 * whole);
                 (distance, None)
@@ -204,6 +206,19 @@ mod tests {
         let surfels = Surfels::new(sheet, &mut Vec::new());
         assert!(surfels.hollow.is_some());
         assert!(surfels.distance.at([0.1, 0.2, -0.5], f32::INFINITY) > 0.0);
+    }
+
+    #[test]
+    fn points_whose_normals_cancel_out_have_no_inside() {
+        let mut points = sphere();
+        points.positions.extend_from_within(..);
+        let reversed = points.normals.clone().into_iter();
+        points
+            .normals
+            .extend(reversed.map(|normal| normal.map(|x| -x)));
+        let surfels = Surfels::new(points, &mut Vec::new());
+        assert!(surfels.hollow.is_some());
+        assert!(surfels.distance.at([0.0; 3], f32::INFINITY) > 0.0);
     }
 
     #[test]
