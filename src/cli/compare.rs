@@ -13,7 +13,7 @@ use super::folder;
 use super::report::write_page;
 use super::session::{Session, metrics_sentence};
 use super::talk::Talk;
-use super::{CliError, Outcome, interrupt, print};
+use super::{CliError, Outcome, command_line, interrupt, print};
 use crate::device::{self, Chosen};
 use crate::report::{
     CompareReport, ComparedFit, ComparedInput, ComparedModel, InputReport, RunReport, curves_svg,
@@ -181,6 +181,7 @@ impl<'a> Comparison<'a> {
             device,
             plan,
             report: CompareReport {
+                command: command_line::of_this_process(),
                 device: device.name.clone(),
                 holdout: plan.holdout,
                 seeds: plan.seeds.clone(),

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 target not reached, 130 interrupted with the state saved.
 
 mod bench;
+mod command_line;
 mod compare;
 mod completions;
 mod devices;

@@ -17,6 +17,9 @@ pub(super) use means::distinct;
 /// All of `compare.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CompareReport {
+    /// The command that made it; empty in files of earlier versions, and for runs that are compared afterwards.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub command: String,
     /// What it ran on.
     pub device: String,
     /// How every input was reduced before it was fitted, if it was.
@@ -148,6 +151,7 @@ mod tests {
             models: Vec::new(),
         });
         CompareReport {
+            command: String::new(),
             device: "cpu".into(),
             holdout: None,
             seeds: seeds.into(),

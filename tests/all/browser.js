@@ -44,6 +44,15 @@ addEventListener("load", async () => {
       view.dispatchEvent(new KeyboardEvent("keydown", { key: "+", bubbles: true }));
       found.transforms.push(state());
       view.dispatchEvent(new KeyboardEvent("keydown", { key: "0", bubbles: true }));
+      // Two fingers, whose distance doubles.
+      const finger = (type, pointerId, x) => view.dispatchEvent(new PointerEvent(type, { ...middle, clientX: middle.clientX + x, pointerId, pointerType: "touch" }));
+      finger("pointerdown", 2, -20);
+      finger("pointerdown", 3, 20);
+      finger("pointermove", 3, 60);
+      found.transforms.push(state());
+      finger("pointerup", 2, -20);
+      finger("pointerup", 3, 60);
+      view.dispatchEvent(new KeyboardEvent("keydown", { key: "0", bubbles: true }));
       document.querySelector("button.place")?.click();
       found.transforms.push(state());
     }
@@ -67,6 +76,8 @@ addEventListener("load", async () => {
     found.seconds = all("audio").map((player) => player.duration);
 
     // Meshes
+    found.hint = document.querySelector(".meshes .hint")?.textContent;
+    found.in_their_place = all(".meshes figure img").length;
     const canvases = all("canvas.mesh");
     const painted = (canvas) => new Set(canvas.getContext("2d").getImageData(200, 200, 240, 240).data).size;
     found.painted = canvases.map(painted);

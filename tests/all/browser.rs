@@ -38,8 +38,8 @@ fn browser() -> Option<PathBuf> {
     paths.find(|path| path.is_file())
 }
 
-/// What the script of the test finds in a page, `width` pixels wide.
-fn open(place: &Place, page: &str, width: u32) -> Option<Value> {
+/// What the script of the test finds in a page, `width` pixels wide, in a browser with these `flags`.
+fn open(place: &Place, page: &str, width: u32, flags: &[&str]) -> Option<Value> {
     let Some(browser) = browser() else {
         eprintln!("no Chromium was found; the page is not opened in one");
         return None;
@@ -58,6 +58,7 @@ fn open(place: &Place, page: &str, width: u32) -> Option<Value> {
         .args(["--no-first-run", "--disable-background-networking"])
         .args(["--use-angle=swiftshader", "--enable-unsafe-swiftshader"])
         .args(["--enable-logging=stderr"])
+        .args(flags)
         .arg(format!("--window-size={width},900"))
         .arg(format!(
             "--user-data-dir={}",
@@ -153,7 +154,7 @@ fn pictures_are_zoomed_and_compared_in_a_browser() {
     let line = format!("compare icon.png --models siren,wire {TINY} --out c");
     place.run(&line).done();
     for width in [1280, 390] {
-        let Some(found) = open(&place, "c/report.html", width) else {
+        let Some(found) = open(&place, "c/report.html", width, &[]) else {
             return;
         };
         // Three pictures, two errors, two of the slider, crops of three places.
@@ -171,7 +172,7 @@ fn pictures_are_zoomed_and_compared_in_a_browser() {
         assert!(tip.contains("siren") && tip.contains("wire"), "{tip}");
 
         let transforms = transforms(&found);
-        let [start, zoomed, dragged, reset, key, place_shown] = &transforms[..] else {
+        let [start, zoomed, dragged, reset, key, pinched, place_shown] = &transforms[..] else {
             panic!("{found}");
         };
         assert_eq!(start, "translate(0%, 0%) scale(1)");
@@ -183,6 +184,7 @@ fn pictures_are_zoomed_and_compared_in_a_browser() {
         assert_ne!(zoomed, dragged);
         assert_eq!(start, reset);
         assert_eq!(key, "translate(-25%, -25%) scale(1.5)");
+        assert!(pinched.ends_with("scale(2)"), "{pinched}");
         assert_ne!(place_shown, start);
 
         assert_eq!(found["cut"], "inset(0px 0px 0px 25%)");
@@ -206,7 +208,7 @@ fn sounds_play_in_a_browser() {
     )
     .unwrap();
     let folder = place.fit("chime.wav --model siren --html");
-    let Some(found) = open(&place, &format!("{folder}/report.html"), 1280) else {
+    let Some(found) = open(&place, &format!("{folder}/report.html"), 1280, &[]) else {
         return;
     };
     let report = place.json(&format!("{folder}/report.json"));
@@ -227,7 +229,7 @@ fn meshes_are_turned_in_a_browser() {
     place
         .run(&format!("fit knot.ply {SHAPE} --html --out k"))
         .done();
-    let Some(found) = open(&place, "k/report.html", 1280) else {
+    let Some(found) = open(&place, "k/report.html", 1280, &[]) else {
         return;
     };
     let turns = list(&found["turns"]);
@@ -240,4 +242,15 @@ fn meshes_are_turned_in_a_browser() {
         );
         assert!(painted.as_u64().unwrap() > 20, "{found}");
     }
+
+    let Some(found) = open(&place, "k/report.html", 1280, &["--disable-3d-apis"]) else {
+        return;
+    };
+    let hint = found["hint"].as_str().unwrap();
+    assert!(hint.contains("has no WebGL"), "{hint}");
+    assert_eq!(
+        (list(&found["turns"]).len(), &found["in_their_place"]),
+        (0, &2.into()),
+        "previews stand in for the meshes: {found}"
+    );
 }

@@ -81,6 +81,8 @@ fn the_figures_of_a_comparison_are_those_of_its_reports() {
     ];
     assert_eq!(rows[0], header);
     assert_eq!(rows.len(), 4);
+    assert_eq!(summary["command"], format!("inr {line}"));
+    assert!(html.contains(&format!("<dt>Command</dt><dd>inr {line}</dd>")));
     let mut last = f64::INFINITY;
     for (index, row) in rows[1..].iter().enumerate() {
         let models = list(&summary["inputs"][0]["models"]);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::CliError;
+use super::super::command_line::quoted;
 use super::super::folder::{self, FolderError};
 use crate::render::{self, KIND_FILES};
 use crate::report::{
@@ -221,6 +222,7 @@ fn as_comparison(runs: &[(&PathBuf, RunReport)]) -> CompareReport {
         }
     }
     let mut report = CompareReport {
+        command: String::new(),
         device: devices.join("; "),
         holdout: None,
         seeds,
@@ -304,26 +306,4 @@ fn parse<T: serde::de::DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T,
 /// Where a run is repeated, as a word of a command line.
 fn again(folder: &Path) -> String {
     quoted(&format!("{}-again", folder.display()))
-}
-
-/// A word of a command line, in quotes where a shell would take it for something else.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:,=+@%".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_string(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_split_them() {
-        assert_eq!(quoted("out/a-siren/recipe.toml"), "out/a-siren/recipe.toml");
-        assert_eq!(quoted("my photo.png"), "'my photo.png'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted("sdf:torus(0.5,0.2)"), "'sdf:torus(0.5,0.2)'");
-    }
 }

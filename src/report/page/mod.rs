@@ -123,6 +123,9 @@ fn facts(report: &CompareReport) -> String {
         );
         facts.push(("Held out", text));
     }
+    if !report.command.is_empty() {
+        facts.push(("Command", report.command.clone()));
+    }
     let item = |(name, value): &(&str, String)| {
         format!("<div><dt>{name}</dt><dd>{}</dd></div>\n", escape(value))
     };

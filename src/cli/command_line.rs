@@ -1,0 +1,33 @@
+//! Commands as text that a shell takes back.
+
+/// This process's own command, under the program's name.
+pub(super) fn of_this_process() -> String {
+    let arguments = std::env::args_os().skip(1);
+    let words = arguments.map(|argument| quoted(&argument.to_string_lossy()));
+    std::iter::once("inr".to_string())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A word of a command line, in quotes where a shell would take it for something else.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:,=+@%".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_string(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_split_them() {
+        assert_eq!(quoted("out/a-siren/recipe.toml"), "out/a-siren/recipe.toml");
+        assert_eq!(quoted("my photo.png"), "'my photo.png'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted("sdf:torus(0.5,0.2)"), "'sdf:torus(0.5,0.2)'");
+    }
+}
