@@ -91,6 +91,8 @@ presets![
     "finer",
     "gauss",
     "staf",
+    "mfn-gabor",
+    "bacon",
     "relu-ff",
     "pe",
     "relu",

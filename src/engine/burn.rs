@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::oriented::Oriented;
 use super::{Batch, Engine, EngineError, Loss, Measured};
-use crate::model::{Network, Parameters};
+use crate::model::{Layer, Network, Parameters, Source};
 
 /// Rows that are on the device at one time: bounds memory, and graphics cards limit the size of one dispatch to 65,535 groups.
 const ROWS_AT_ONCE: usize = 16_384;
@@ -36,27 +36,17 @@ impl BurnEngine {
 
 /// The network's plain form on `parameters` (one tensor each, in order) and `input` `[n, d_in]`.
 pub fn forward(network: &Network, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
-    let mut rest = parameters;
-    let mut x = input;
-    let is_factor = network.is_factor();
-    let mut factors = Vec::with_capacity(is_factor.len());
-    for (index, count) in network.tensors_per_layer().into_iter().enumerate() {
-        let layer = network.layers()[index].layer();
-        let (own, others) = rest.split_at(count);
-        x = layer.forward(own, x);
-        if let Some(factor) = layer.factor() {
-            x = x * kept(&factors, factor);
+    run(network, parameters, input, |layer, own, x, factor| {
+        let x = layer.forward(own, x);
+        match factor {
+            Some(factor) => x * factor,
+            None => x,
         }
-        factors.push(is_factor[index].then(|| x.clone()));
-        rest = others;
-    }
-    x
+    })
 }
 
-/// What was kept of a layer that is a factor.
-fn kept<T: Clone>(factors: &[Option<T>], layer: usize) -> T {
-    factors[layer].clone().expect("the network says so")
-}
+/// A value and its tangents.
+type Dual = (Tensor<2>, Vec<Tensor<2>>);
 
 /// Value `[n, 1]` and gradient `[n, d_in]` of a network with one output, by the derivative rules of its layers.
 fn forward_with_gradient(
@@ -73,27 +63,45 @@ fn forward_with_gradient(
             .for_each(|one| *one = 1.0_f32);
         Tensor::from_data(TensorData::new(ones, [rows, d_in]), &input.device())
     };
-    let mut tangents: Vec<Tensor<2>> = (0..d_in).map(axis).collect();
+    let tangents: Vec<Tensor<2>> = (0..d_in).map(axis).collect();
+    let step = |layer: &dyn Layer, own: &[Tensor<2>], (x, tangents): Dual, factor| {
+        let (x, tangents) = layer.forward_with_tangents(own, x, tangents);
+        let Some((other, of_other)): Option<Dual> = factor else {
+            return (x, tangents);
+        };
+        let both = tangents.into_iter().zip(of_other);
+        let tangents = both.map(|(t, o)| t * other.clone() + x.clone() * o);
+        (x.clone() * other.clone(), tangents.collect())
+    };
+    let (x, tangents) = run(network, parameters, (input, tangents), step);
+    (x, Tensor::cat(tangents, 1))
+}
+
+/// Takes `input` through the layers; `step` does one of them, with its parameters, what it reads, and its factor if it has one.
+fn run<T: Clone>(
+    network: &Network,
+    parameters: &[Tensor<2>],
+    input: T,
+    step: impl Fn(&dyn Layer, &[Tensor<2>], T, Option<T>) -> T,
+) -> T {
     let mut rest = parameters;
-    let mut x = input;
-    let is_factor = network.is_factor();
-    let mut factors = Vec::with_capacity(is_factor.len());
+    let mut x = input.clone();
+    let is_read_later = network.is_read_later();
+    let mut kept: Vec<Option<T>> = Vec::with_capacity(is_read_later.len());
     for (index, count) in network.tensors_per_layer().into_iter().enumerate() {
         let layer = network.layers()[index].layer();
         let (own, others) = rest.split_at(count);
-        (x, tangents) = layer.forward_with_tangents(own, x, tangents);
-        if let Some(factor) = layer.factor() {
-            let (other, of_other): (Tensor<2>, Vec<Tensor<2>>) = kept(&factors, factor);
-            let both = tangents.into_iter().zip(of_other);
-            tangents = both
-                .map(|(t, o)| t * other.clone() + x.clone() * o)
-                .collect();
-            x = x * other;
-        }
-        factors.push(is_factor[index].then(|| (x.clone(), tangents.clone())));
+        let of = |index: usize| kept[index].clone().expect("the network says so");
+        x = match layer.source() {
+            Source::Before => x,
+            Source::Coordinates => input.clone(),
+            Source::Layer(source) => of(source),
+        };
+        x = step(layer, own, x, layer.factor().map(of));
+        kept.push(is_read_later[index].then(|| x.clone()));
         rest = others;
     }
-    (x, Tensor::cat(tangents, 1))
+    x
 }
 
 impl Engine for BurnEngine {

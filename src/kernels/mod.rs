@@ -17,6 +17,7 @@ mod columns;
 pub mod elementwise;
 pub mod fourier;
 pub mod gabor;
+pub mod gabor_filter;
 pub mod gated;
 pub mod hash_grid;
 pub mod jets;

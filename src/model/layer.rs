@@ -40,6 +40,17 @@ impl Size {
     }
 }
 
+/// What a layer reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The output of the layer before it; in the first layer the coordinates.
+    Before,
+    /// The coordinates, at any place in the network.
+    Coordinates,
+    /// The output of the layer at this place, from 0.
+    Layer(usize),
+}
+
 /// Numbers that a layer needs in tile form, besides its input and output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TileMemory {
@@ -117,6 +128,11 @@ pub trait Layer: Debug + Send + Sync {
     /// The place of the layer, before this one, whose output the output of this one is multiplied with, number by number.
     fn factor(&self) -> Option<usize> {
         None
+    }
+
+    /// What the layer reads; its input `[n, d_in]` is that.
+    fn source(&self) -> Source {
+        Source::Before
     }
 
     /// Fills fields that were left to the signal, in a layer with `d_in` inputs.

@@ -14,7 +14,7 @@ mod parameters;
 mod sizing;
 mod tangents;
 
-pub use layer::{Hints, Layer, Scattered, Size, TileBackward, TileForward, TileMemory};
+pub use layer::{Hints, Layer, Scattered, Size, Source, TileBackward, TileForward, TileMemory};
 pub use layers::{LAYER_KINDS, LayerConfig, LayerKind};
 pub use network::{LayerSummary, Network, NetworkError};
 pub use parameters::{Parameter, ParameterSpec, Parameters};

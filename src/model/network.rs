@@ -3,7 +3,7 @@
 use rand::{SeedableRng, rngs::StdRng};
 use serde::{Deserialize, Serialize};
 
-use super::layer::Hints;
+use super::layer::{Hints, Layer, Source};
 use super::layers::LayerConfig;
 use super::parameters::{Parameter, Parameters};
 
@@ -104,39 +104,62 @@ impl Network {
             return Err(NetworkError::NoAxes { d_in, d_out });
         }
         let last = layers.len().checked_sub(1).ok_or(NetworkError::Empty)?;
-        let mut width = d_in;
         let mut widths = Vec::with_capacity(layers.len());
         for (index, config) in layers.iter_mut().enumerate() {
             let kind = config.kind();
             let layer = config.layer_mut();
-            if index == last && layer.d_out(width) == 0 {
-                layer.set_d_out(d_out);
-            }
-            layer.derive(width, hints);
             let named = |message| NetworkError::Layer {
                 index,
                 kind,
                 message,
             };
-            layer.check(width).map_err(named)?;
-            width = layer.d_out(width);
+            if let Source::Layer(source) = layer.source() {
+                check_earlier(source, widths.len()).map_err(named)?;
+            }
+            let d_in = input_width(layer, d_in, &widths);
+            if index == last && layer.d_out(d_in) == 0 {
+                layer.set_d_out(d_out);
+            }
+            layer.derive(d_in, hints);
+            layer.check(d_in).map_err(named)?;
+            let width = layer.d_out(d_in);
             if let Some(factor) = layer.factor() {
                 check_factor(factor, width, &widths).map_err(named)?;
             }
             widths.push(width);
         }
-        if width != d_out {
-            return Err(NetworkError::Output {
-                found: width,
-                expected: d_out,
-            });
-        }
-        Ok(Self {
+        let network = Self {
             layers,
             d_in,
             d_out,
             segments: 1,
-        })
+        };
+        network.check_all_are_read()?;
+        match widths.last() {
+            Some(&found) if found != d_out => Err(NetworkError::Output {
+                found,
+                expected: d_out,
+            }),
+            _ => Ok(network),
+        }
+    }
+
+    /// Checks that the output of every layer is read, by the next one or by a later one.
+    fn check_all_are_read(&self) -> Result<(), NetworkError> {
+        let read_later = self.is_read_later();
+        for (index, pair) in self.layers.windows(2).enumerate() {
+            if pair[1].layer().source() != Source::Before && !read_later[index] {
+                return Err(NetworkError::Layer {
+                    index,
+                    kind: pair[0].kind(),
+                    message: format!(
+                        "no layer reads its output, for the next one, {}, reads another; name layer {index} in a later skip or product, or take it out",
+                        pair[1].kind()
+                    ),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The same layers with weights of their own in each of `segments` (at least 1) parts of the first axis.
@@ -197,18 +220,24 @@ impl Network {
 
     /// Each layer with its number of inputs.
     pub fn layers_with_d_in(&self) -> impl Iterator<Item = (&LayerConfig, usize)> {
-        self.layers.iter().scan(self.d_in, |width, config| {
-            let d_in = *width;
-            *width = config.layer().d_out(d_in);
-            Some((config, d_in))
+        let mut widths = Vec::with_capacity(self.layers.len());
+        self.layers.iter().map(move |config| {
+            let d_in = input_width(config.layer(), self.d_in, &widths);
+            widths.push(config.layer().d_out(d_in));
+            (config, d_in)
         })
     }
 
-    /// Whether the output of a layer is also a factor of that of a later one, see [`Layer::factor`](super::Layer::factor); for each layer.
-    pub fn is_factor(&self) -> Vec<bool> {
+    /// Whether the output of a layer is read by a later one than the next, as a factor ([`Layer::factor`]) or as its input ([`Layer::source`]); for each layer.
+    pub fn is_read_later(&self) -> Vec<bool> {
         let mut all = vec![false; self.layers.len()];
-        for factor in self.layers.iter().filter_map(|l| l.layer().factor()) {
-            all[factor] = true;
+        for layer in self.layers.iter().map(LayerConfig::layer) {
+            if let Some(factor) = layer.factor() {
+                all[factor] = true;
+            }
+            if let Source::Layer(source) = layer.source() {
+                all[source] = true;
+            }
         }
         all
     }
@@ -312,17 +341,34 @@ impl Network {
     }
 }
 
+/// The inputs of a layer behind layers with these `widths`, in a network with `d_in` coordinates.
+fn input_width(layer: &dyn Layer, d_in: usize, widths: &[usize]) -> usize {
+    match layer.source() {
+        Source::Before => widths.last().copied().unwrap_or(d_in),
+        Source::Coordinates => d_in,
+        Source::Layer(source) => widths[source],
+    }
+}
+
+/// Checks that the layer at `of` is one of the `earlier` ones.
+fn check_earlier(of: usize, earlier: usize) -> Result<(), String> {
+    match earlier {
+        0 => Err("of needs an earlier layer, and this is the first".into()),
+        _ if of >= earlier => Err(format!(
+            "of is {of}; it must name an earlier layer, from 0 to {}",
+            earlier - 1
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Checks that the layer at `factor` is one of the earlier ones, which have these `widths`, and as wide as the product.
 fn check_factor(factor: usize, width: usize, widths: &[usize]) -> Result<(), String> {
-    match widths.get(factor) {
-        None if widths.is_empty() => Err("of needs an earlier layer, and this is the first".into()),
-        None => Err(format!(
-            "of is {factor}; it must name an earlier layer, from 0 to {}",
-            widths.len() - 1
-        )),
-        Some(&other) if other != width => Err(format!(
+    check_earlier(factor, widths.len())?;
+    match widths[factor] {
+        other if other == width => Ok(()),
+        other => Err(format!(
             "of names layer {factor}, which gives {other} values, but this one has {width}; give both the same width"
         )),
-        Some(_) => Ok(()),
     }
 }

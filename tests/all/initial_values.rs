@@ -61,7 +61,28 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, usize, Vec<Law>) {
             )
         }
         LayerConfig::FourierFeatures(l) => (0, d_in * l.frequencies, vec![]),
-        LayerConfig::PositionalEncoding(_) | LayerConfig::Product(_) => (0, 0, vec![]),
+        LayerConfig::PositionalEncoding(_) | LayerConfig::Product(_) | LayerConfig::Skip(_) => {
+            (0, 0, vec![])
+        }
+        LayerConfig::IntegerSine(l) => (
+            l.width,
+            d_in * l.width,
+            vec![Law::Uniform(std::f64::consts::PI)],
+        ),
+        LayerConfig::GaborFilter(l) => {
+            let alpha = f64::from(l.alpha);
+            let bound = f64::from(l.scale) * torch;
+            (
+                2 * d_in * l.width + 2 * l.width,
+                d_in * l.width,
+                vec![
+                    Law::UniformByRootGamma { bound, alpha, d_in },
+                    Law::Uniform(std::f64::consts::PI),
+                    Law::Uniform(1.0),
+                    Law::Gamma(alpha),
+                ],
+            )
+        }
         LayerConfig::Staf(l) => {
             let bound = match l.first {
                 true => 1.0 / d_in as f64,
@@ -232,6 +253,10 @@ enum Law {
     Positive(f64),
     /// ±√|l|, l of a Laplace distribution of this scale.
     RootOfLaplace(f64),
+    /// The gamma distribution of this shape and scale 1.
+    Gamma(f64),
+    /// U(-bound, bound) √γ, with one γ of [`Self::Gamma`] for each column of `d_in` numbers.
+    UniformByRootGamma { bound: f64, alpha: f64, d_in: usize },
     /// N(0, deviation²), one deviation for each slice along the first axis.
     Normal(Vec<f64>),
 }
@@ -240,6 +265,11 @@ impl Law {
     /// Holds mean, variance and fourth moment to their values, within five standard errors.
     fn check(&self, values: &[f32], context: &str) {
         let n = values.len() as f64;
+        let independent = match self {
+            // Numbers of a column share their γ.
+            Self::UniformByRootGamma { d_in, .. } => n / *d_in as f64,
+            _ => n,
+        };
         // Scaled to variance 1; fourth and eighth moment of that.
         let (scaled, fourth, eighth): (Vec<f64>, f64, f64) = match self {
             Self::Constant(number) => {
@@ -270,6 +300,28 @@ impl Law {
                 2.0,
                 24.0,
             ),
+            // From the cumulants κ_n = α (n − 1)!.
+            Self::Gamma(a) => (
+                values
+                    .iter()
+                    .map(|&v| (f64::from(v) - a) / a.sqrt())
+                    .collect(),
+                3.0 + 6.0 / a,
+                (5040.0 / a + 28.0 * 120.0 + 56.0 * 24.0 * 2.0 + 35.0 * 36.0) / (a * a)
+                    + (210.0 * 6.0 + 280.0 * 4.0) / a
+                    + 105.0,
+            ),
+            // E γ = α, E γ² = α (α + 1) and so on.
+            Self::UniformByRootGamma {
+                bound, alpha: a, ..
+            } => (
+                values
+                    .iter()
+                    .map(|&v| f64::from(v) / (bound * (a / 3.0).sqrt()))
+                    .collect(),
+                9.0 / 5.0 * (a + 1.0) / a,
+                9.0 * (a + 1.0) * (a + 2.0) * (a + 3.0) / a.powi(3),
+            ),
             Self::Normal(deviations) => {
                 let slice = values.len() / deviations.len();
                 let scaled = values
@@ -286,7 +338,7 @@ impl Law {
             (2, 1.0, fourth - 1.0),
             (4, fourth, eighth - fourth * fourth),
         ] {
-            let (found, error) = (moment(power), (variance / n).sqrt());
+            let (found, error) = (moment(power), (variance / independent).sqrt());
             assert!(
                 (found - expected).abs() < 5.0 * error,
                 "{context}: moment {power} is {found} instead of {expected} ± {error}"

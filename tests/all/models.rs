@@ -14,7 +14,7 @@ use inr::train::{Flow, Run, State};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
 
-use super::numbers::uniform_f32;
+use super::numbers::{is_link, uniform_f32};
 
 /// A picture of 512 x 512 samples with `d_out` channels.
 fn facts(d_out: usize) -> SignalFacts {
@@ -101,8 +101,8 @@ fn presets_fit_every_budget_and_number_of_channels() {
 fn every_layer_kind_can_be_sized() {
     for kind in LAYER_KINDS {
         for config in (kind.examples)() {
-            if config.layer().factor().is_some() {
-                // Products have the width of another layer.
+            if is_link(&config) {
+                // It has the width of another layer.
                 continue;
             }
             // Layers on pairs take the width of a layer of their own kind only.
@@ -116,7 +116,12 @@ fn every_layer_kind_can_be_sized() {
             let hidden = || serde_json::from_value(json!({"kind": "linear", "width": 8})).unwrap();
             let layers = if first.layer().d_out(2) == 2 {
                 vec![hidden(), first, config, linear]
-            } else if first.layer().parameters(2).is_empty() {
+            } else if first
+                .layer()
+                .parameters(2)
+                .iter()
+                .all(|p| p.shape.len() < 2)
+            {
                 vec![first, config, hidden(), hidden(), linear]
             } else if config.layer().check(64).is_err() {
                 vec![config, hidden(), linear]
@@ -390,6 +395,8 @@ const FLOORS: &[(&str, f64)] = &[
     ("relu", 17.0),
     ("grid", 23.1),
     ("sl2a", 15.3),
+    ("mfn-gabor", 15.0),
+    ("bacon", 15.0),
 ];
 
 #[test]

@@ -1,7 +1,7 @@
 //! Seeded numbers, comparisons and f64 tensors for the tests.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use inr::model::{LAYER_KINDS, LayerConfig, ParameterSpec};
+use inr::model::{LAYER_KINDS, LayerConfig, ParameterSpec, Source};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 /// `count` draws from U(low, high).
@@ -57,7 +57,12 @@ pub fn matrix_shape(spec: &ParameterSpec) -> [usize; 2] {
     [spec.count() / columns, columns]
 }
 
-/// Every example of every registered layer kind that stands by itself (a product does not), with a number of inputs that it accepts and its name for messages.
+/// Whether a layer names another one.
+pub fn is_link(config: &LayerConfig) -> bool {
+    config.layer().factor().is_some() || config.layer().source() != Source::Before
+}
+
+/// Every example of every registered layer kind that stands by itself (a link to an earlier layer does not), with a number of inputs that it accepts and its name for messages.
 pub fn layer_examples() -> Vec<(LayerConfig, usize, String)> {
     let mut examples = Vec::new();
     for kind in LAYER_KINDS {
@@ -65,7 +70,7 @@ pub fn layer_examples() -> Vec<(LayerConfig, usize, String)> {
         assert!(!configs.is_empty(), "{} has no examples", kind.name);
         for (number, config) in configs.into_iter().enumerate() {
             assert_eq!(config.kind(), kind.name);
-            if config.layer().factor().is_some() {
+            if is_link(&config) {
                 continue;
             }
             // Layers that read pairs refuse 3 inputs.

@@ -4,6 +4,7 @@ use std::f64::consts::PI;
 
 use burn::tensor::{Device, Tensor};
 use inr::config::{Request, resolve};
+use inr::engine::{Engine, TiledEngine};
 use inr::model::{Hints, Layer, LayerConfig, Network};
 use serde_json::{Value, json};
 
@@ -191,5 +192,70 @@ fn a_budget_buys_vertices_and_nothing_else() {
         assert_eq!(network.layers().len(), 1);
         let found = network.parameter_count() as f64 / budget as f64;
         assert!((0.97..=1.0).contains(&found), "{budget}: {found}");
+    }
+}
+
+/// The whole numbers from -3 to 3 of seed 5, by the program that made [`NORMAL_5`].
+const WHOLE_5: [f64; 12] = [
+    -1.0, 2.0, -2.0, -3.0, -2.0, -1.0, 3.0, 0.0, -1.0, 1.0, 0.0, -3.0,
+];
+
+#[test]
+fn integer_sines_have_the_whole_frequencies_of_their_seed() {
+    let waves = layer(json!({"kind": "integer-sine", "width": 6, "band": 3, "seed": 5}));
+    let phases = uniform(6, 6, -PI, PI);
+    let input = uniform(7, 20, -1.0, 1.0);
+    let expected: Vec<f64> = input
+        .chunks(2)
+        .flat_map(|x| {
+            let wave = |j: usize| x[0] * WHOLE_5[j] + x[1] * WHOLE_5[j + 6];
+            let phases = phases.iter().enumerate();
+            phases
+                .map(|(j, phase)| (PI * wave(j) + phase).sin())
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    // π k is kept in f32.
+    let found = values(waves.layer(), 2, &[phases], &input);
+    assert_close(&found, &expected, 2e-6, "integer sines");
+}
+
+/// The values of a network of three filters with 2, 3 and 4 cycles on a grid of 32 points of the axis: no frequency above 9 is in them, by the discrete Fourier
+/// transform, and 9 is.
+#[test]
+fn products_of_integer_sines_are_band_limited() {
+    let filter =
+        |band, seed| json!({"kind": "integer-sine", "width": 200, "band": band, "seed": seed});
+    let layers = json!([
+        filter(2, 0),
+        {"kind": "skip"},
+        filter(3, 1),
+        {"kind": "product", "of": 0},
+        {"kind": "skip"},
+        filter(4, 2),
+        {"kind": "product", "of": 3},
+        {"kind": "linear"},
+    ]);
+    let layers: Vec<LayerConfig> = serde_json::from_value(layers).unwrap();
+    let network = Network::new(layers, 1, 1, &Hints::default()).unwrap();
+    let parameters = network.initialize(3);
+    let n = 32;
+    let points: Vec<f32> = (0..n).map(|i| 2.0 * i as f32 / n as f32 - 1.0).collect();
+    let mut found = vec![f32::NAN; n];
+    TiledEngine::default()
+        .evaluate(&network, &parameters, &points, &mut found)
+        .unwrap();
+    let amplitude = |k: usize| {
+        let sum = |wave: fn(f64) -> f64| -> f64 {
+            let terms = found.iter().enumerate();
+            terms
+                .map(|(i, y)| f64::from(*y) * wave(2.0 * PI * (k * i) as f64 / n as f64))
+                .sum()
+        };
+        sum(f64::cos).hypot(sum(f64::sin)) / n as f64
+    };
+    assert!(amplitude(9) > 1e-4, "{}", amplitude(9));
+    for k in 10..=n / 2 {
+        assert!(amplitude(k) < 1e-6, "{k}: {}", amplitude(k));
     }
 }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::ROWS_OF_A_PART;
 use crate::kernels::{Buffer, second_level_cache};
-use crate::model::{Network, Parameters};
+use crate::model::{Network, Parameters, Source};
 
 /// Activations and tape of a tile, in second-level caches of a core. Measured on five networks: less makes the matrix products too
 /// small, more makes them wait for memory; from 1 to 2 there is little difference.
@@ -34,10 +34,12 @@ pub(super) struct LayerPlan {
     pub tape: usize,
     pub scratch: usize,
     prepared: usize,
+    /// What the layer reads.
+    pub source: Source,
     /// The layer whose output is a factor of this one's.
     pub factor: Option<usize>,
-    /// Whether the output is a factor of a later layer's.
-    pub is_factor: bool,
+    /// Whether a later layer than the next reads the output.
+    pub is_read_later: bool,
     /// Numbers of a row's record; 0 for a layer that is not [`crate::model::Scattered`].
     pub record: usize,
 }
@@ -55,8 +57,8 @@ impl Plan {
         let mut first = 0;
         let layers: Vec<LayerPlan> = network
             .layers_with_d_in()
-            .zip(network.is_factor())
-            .map(|((config, d_in), is_factor)| {
+            .zip(network.is_read_later())
+            .map(|((config, d_in), is_read_later)| {
                 let layer = config.layer();
                 let memory = layer.tile_memory(d_in);
                 let tensors = first..first + layer.parameters(d_in).len();
@@ -68,8 +70,9 @@ impl Plan {
                     tape: memory.tape,
                     scratch: memory.scratch,
                     prepared: memory.prepared,
+                    source: layer.source(),
                     factor: layer.factor(),
-                    is_factor,
+                    is_read_later,
                     record: layer.scattered().map_or(0, |s| s.record(d_in)),
                 }
             })
@@ -86,9 +89,13 @@ impl Plan {
         }
     }
 
-    /// Whether the first layer is a sum over its inputs, see [`crate::model::Layer::is_separable`], and has gradients for each part.
+    /// Whether the first layer is a sum over its inputs, see [`crate::model::Layer::is_separable`], has gradients for each part, and no other layer reads the
+    /// coordinates.
     pub fn is_separable(&self) -> bool {
-        self.layers[0].record == 0 && self.network.layers()[0].layer().is_separable()
+        let reads_coordinates = |layer: &LayerPlan| layer.source == Source::Coordinates;
+        self.layers[0].record == 0
+            && self.network.layers()[0].layer().is_separable()
+            && !self.layers.iter().any(reads_coordinates)
     }
 
     /// Room for what the layers prepare.

@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::grid::Lookup;
-use super::plan::{Plan, Weights};
+use super::plan::{LayerPlan, Plan, Weights};
 use super::{Part, Profile};
 use crate::kernels::Buffer;
 use crate::kernels::elementwise::{add_product, axpy, multiply_in_place};
-use crate::model::{TileBackward, TileForward};
+use crate::model::{Source, TileBackward, TileForward};
 
 /// Activations, tapes and gradients of one tile.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub(super) struct Workspace {
     tapes: Vec<Buffer>,
     /// Of the output of a layer, and of its input.
     gradients: [Buffer; 2],
-    /// Of the output of each layer that is a factor of later ones, what comes from those; empty for the others.
-    factor_gradients: Vec<Buffer>,
+    /// Of the output of each layer that later ones than the next read, what comes from those; empty for the others.
+    later_gradients: Vec<Buffer>,
     scratch: Buffer,
     /// What this thread's time went to since the last profile was taken.
     pub profile: Profile,
@@ -30,8 +30,33 @@ pub(super) struct Workspace {
 pub(super) enum Input<'a> {
     /// `[rows, d_in]`
     Coordinates(&'a [f32]),
-    /// The first layer is done already.
+    /// The first layer is done already, and no other reads coordinates.
     Lookup(Lookup<'a>),
+}
+
+impl<'a> Input<'a> {
+    /// What a layer reads that reads coordinates.
+    fn coordinates(self) -> &'a [f32] {
+        match self {
+            Self::Coordinates(coordinates) => coordinates,
+            Self::Lookup(_) => &[],
+        }
+    }
+}
+
+/// What a layer reads, of the outputs of those `before` it.
+fn input<'a>(
+    layer: &LayerPlan,
+    before: &'a [Buffer],
+    coordinates: &'a [f32],
+    rows: usize,
+) -> &'a [f32] {
+    let output = match layer.source {
+        Source::Before => before.last(),
+        Source::Coordinates => None,
+        Source::Layer(source) => Some(&before[source]),
+    };
+    output.map_or(coordinates, |output| &output[..rows * layer.d_in])
 }
 
 impl Workspace {
@@ -49,9 +74,9 @@ impl Workspace {
                 .map(|l| Buffer::zeros(l.tape * rows))
                 .collect(),
             gradients: [(), ()].map(|()| Buffer::zeros(plan.widest * rows)),
-            factor_gradients: layers
+            later_gradients: layers
                 .iter()
-                .map(|l| Buffer::zeros(if l.is_factor { l.d_out * rows } else { 0 }))
+                .map(|l| Buffer::zeros(if l.is_read_later { l.d_out * rows } else { 0 }))
                 .collect(),
             scratch: Buffer::zeros(scratch * rows),
             profile: Profile::new(layers.len()),
@@ -84,7 +109,7 @@ impl Workspace {
             }
         }
         for index in 1..plan.layers.len() {
-            self.layer(plan, weights, index, &[], rows, keep);
+            self.layer(plan, weights, index, input.coordinates(), rows, keep);
         }
     }
 
@@ -101,7 +126,7 @@ impl Workspace {
         &self.activations[0][..rows * plan.layers[0].d_out]
     }
 
-    /// Runs one layer forward; `coordinates` are the input of the first.
+    /// Runs one layer forward; `coordinates` are the input of the first and of those that read them again.
     fn layer(
         &mut self,
         plan: &Plan,
@@ -119,9 +144,7 @@ impl Workspace {
             TileForward {
                 parameters: &weights.parameters.tensors[layer.tensors.clone()],
                 prepared: &weights.prepared[index],
-                input: before
-                    .last()
-                    .map_or(coordinates, |a| &a[..rows * layer.d_in]),
+                input: input(layer, before, coordinates, rows),
                 output: &mut after[0][..rows * layer.d_out],
                 tape: &mut self.tapes[index][..rows * layer.tape],
                 keep,
@@ -146,14 +169,16 @@ impl Workspace {
         rows: Range<usize>,
         part: &mut Part,
     ) {
-        for (gradient, layer) in self.factor_gradients.iter_mut().zip(&plan.layers) {
-            if layer.is_factor {
+        for (gradient, layer) in self.later_gradients.iter_mut().zip(&plan.layers) {
+            if layer.is_read_later {
                 gradient[..rows.len() * layer.d_out].fill(0.0);
             }
         }
         for index in (1..plan.layers.len()).rev() {
             self.through_factors(plan, index, rows.len());
-            self.layer_backward(plan, weights, index, &[], rows.clone(), part);
+            let coordinates = input.coordinates();
+            self.layer_backward(plan, weights, index, coordinates, rows.clone(), part);
+            self.through_source(plan, index, rows.len());
         }
         self.through_factors(plan, 0, rows.len());
         match input {
@@ -169,21 +194,34 @@ impl Workspace {
         }
     }
 
-    /// Adds to the gradient of a layer's output what comes from the products that it is a factor of; if it is a product itself, y = x ⊙ o, keeps what goes to o
+    /// Adds to the gradient of a layer's output what comes from later layers that read it; if it is a product itself, y = x ⊙ o, keeps what goes to o
     /// and leaves that of x.
     fn through_factors(&mut self, plan: &Plan, index: usize, rows: usize) {
         let layer = &plan.layers[index];
         let length = rows * layer.d_out;
         let grad_output = &mut self.gradients[0][..length];
-        if layer.is_factor {
-            axpy(1.0, &self.factor_gradients[index][..length], grad_output);
+        if layer.is_read_later {
+            axpy(1.0, &self.later_gradients[index][..length], grad_output);
         }
         if let Some(factor) = layer.factor {
             // A product passes on its input before it multiplies, which is the output of the layer before.
             let x = &self.activations[index - 1][..length];
-            let of_factor = &mut self.factor_gradients[factor][..length];
+            let of_factor = &mut self.later_gradients[factor][..length];
             add_product(x, grad_output, of_factor);
             multiply_in_place(grad_output, &self.activations[factor][..length]);
+        }
+    }
+
+    /// Gives the gradient of a layer's input to the layer that it came from; where that is not the one before, that one has none from here.
+    fn through_source(&mut self, plan: &Plan, index: usize, rows: usize) {
+        let layer = &plan.layers[index];
+        if let Source::Layer(source) = layer.source {
+            let length = rows * layer.d_in;
+            let of_source = &mut self.later_gradients[source][..length];
+            axpy(1.0, &self.gradients[0][..length], of_source);
+        }
+        if layer.source != Source::Before {
+            self.gradients[0][..rows * plan.layers[index - 1].d_out].fill(0.0);
         }
     }
 
@@ -220,10 +258,7 @@ impl Workspace {
             TileBackward {
                 parameters: &weights.parameters.tensors[layer.tensors.clone()],
                 prepared: &weights.prepared[index],
-                input: match index {
-                    0 => coordinates,
-                    _ => &self.activations[index - 1][..rows * layer.d_in],
-                },
+                input: input(layer, &self.activations[..index], coordinates, rows),
                 output: &self.activations[index][..rows * layer.d_out],
                 tape: &mut self.tapes[index][..rows * layer.tape],
                 grad_output: &mut grad_output[..rows * layer.d_out],

@@ -11,14 +11,11 @@ use burn::tensor::Tensor;
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
-use super::super::init;
 use super::super::layer::{Hints, Layer, Scattered, Size, TileBackward, TileForward, TileMemory};
 use super::super::parameters::ParameterSpec;
-use super::hash_grid::{self, Cells, MOST_ROWS};
 use super::is_open;
-use crate::kernels::hash_grid::{
-    FEATURES, HashGridShape, MOST_AXES, backward_input, backward_table, forward, record,
-};
+use super::table::{self, Cells, Levels, MOST_ROWS};
+use crate::kernels::hash_grid::{FEATURES, HashGridShape, MOST_AXES};
 
 /// A dense grid of trained values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,10 +48,6 @@ impl Grid {
             aspect: vec![],
         };
         vec![grid(3, 100), grid(4, 300)]
-    }
-
-    fn shape(&self, d_in: usize) -> HashGridShape {
-        HashGridShape::new(d_in, self.width, u32::MAX, [self.cells(d_in)])
     }
 
     /// Cells along each axis: as many as `vertices` allows with one scale for all axes, then one more on each axis in turn.
@@ -115,7 +108,7 @@ impl Layer for Grid {
 
     fn derive(&mut self, d_in: usize, hints: &Hints) {
         if self.aspect.is_empty() {
-            self.aspect = hash_grid::aspect(d_in, hints);
+            self.aspect = table::aspect(d_in, hints);
         }
     }
 
@@ -132,17 +125,15 @@ impl Layer for Grid {
                 self.vertices
             ));
         }
-        hash_grid::check_axes(d_in, &self.aspect)
+        table::check_axes(d_in, &self.aspect)
     }
 
     fn parameters(&self, d_in: usize) -> Vec<ParameterSpec> {
-        let rows = self.shape(d_in).rows();
-        vec![ParameterSpec::new("table", &[rows, self.width])]
+        table::parameters(&self.shape(d_in))
     }
 
     fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
-        let count = self.shape(d_in).rows() * self.width;
-        vec![init::uniform(rng, count, 1e-4)]
+        table::initialize(&self.shape(d_in), rng)
     }
 
     fn forward(&self, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
@@ -155,9 +146,8 @@ impl Layer for Grid {
         input: Tensor<2>,
         tangents: Vec<Tensor<2>>,
     ) -> (Tensor<2>, Vec<Tensor<2>>) {
-        let cells = Cells::new(&self.shape(input.dims()[1]), &input);
-        let tangents = tangents.iter().map(|t| cells.tangent(&parameters[0], t));
-        (cells.value(&parameters[0]), tangents.collect())
+        Cells::new(&self.shape(input.dims()[1]), &input)
+            .value_with_tangents(&parameters[0], tangents)
     }
 
     /// The interpolation: 2^d_in values times their weights, for each output.
@@ -170,17 +160,11 @@ impl Layer for Grid {
     }
 
     fn forward_tile(&self, d_in: usize, tile: TileForward) {
-        let table = &tile.parameters[0].values;
-        forward(&self.shape(d_in), tile.input, table, tile.output);
+        table::forward_tile(&self.shape(d_in), tile);
     }
 
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
-        let shape = self.shape(d_in);
-        record(&shape, tile.input, tile.grad_output, tile.record);
-        if let Some(grad_input) = tile.grad_input {
-            let table = &tile.parameters[0].values;
-            backward_input(&shape, tile.input, table, tile.grad_output, grad_input);
-        }
+        table::backward_tile(&self.shape(d_in), tile);
     }
 
     fn scattered(&self) -> Option<&dyn Scattered> {
@@ -188,20 +172,8 @@ impl Layer for Grid {
     }
 }
 
-/// One piece, the table.
-impl Scattered for Grid {
-    fn record(&self, d_in: usize) -> usize {
-        self.shape(d_in).record()
-    }
-
-    fn pieces(&self, d_in: usize) -> Vec<usize> {
-        vec![self.shape(d_in).rows() * self.width]
-    }
-
-    fn add(&self, d_in: usize, piece: usize, records: &[&[f32]], gradient: &mut [f32]) {
-        let shape = self.shape(d_in);
-        for record in records {
-            backward_table(&shape, piece, record, gradient);
-        }
+impl Levels for Grid {
+    fn shape(&self, d_in: usize) -> HashGridShape {
+        HashGridShape::new(d_in, self.width, u32::MAX, [self.cells(d_in)])
     }
 }

@@ -10,21 +10,14 @@
 //! Init: U(±1e-4) (§4). The paper trains tables by Adam at a rate of 1e-2; they are no matrices and never get Muon's updates.
 //! Derivative: dy_l = Σ_v table[row(l, v)] Σ_i dx_i (±N_{l,i}/2) Π_{k≠i} w_k(v), + for an upper vertex; 0 outside [-1, 1].
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
-use super::super::init;
 use super::super::layer::{Hints, Layer, Scattered, Size, TileBackward, TileForward, TileMemory};
 use super::super::parameters::ParameterSpec;
-use super::fourier_kan::constant_row;
-use crate::kernels::hash_grid::{
-    FEATURES, HashGridShape, MOST_AXES, MOST_LEVELS, backward_input, backward_table, forward,
-    record,
-};
-
-/// Most rows of a level, 2²⁴, the most in the paper's table 1.
-pub(super) const MOST_ROWS: usize = 1 << 24;
+use super::table::{self, Cells, Levels, MOST_ROWS};
+use crate::kernels::hash_grid::{FEATURES, HashGridShape, MOST_AXES, MOST_LEVELS};
 
 /// Most cells along an axis.
 const MOST_CELLS: usize = 65_536;
@@ -92,146 +85,6 @@ impl HashGrid {
         };
         vec![grid(3, 2, 100), grid(4, 1, 301), grid(1, 4, 30)]
     }
-
-    fn shape(&self, d_in: usize) -> HashGridShape {
-        let (coarsest, finest) = (self.coarsest as f64, self.finest as f64);
-        let steps = (self.levels - 1).max(1) as f64;
-        let cells = (0..self.levels).map(|level| {
-            let longest = coarsest * (finest / coarsest).powf(level as f64 / steps);
-            let mut cells = [0; MOST_AXES];
-            for (axis, cells) in cells.iter_mut().take(d_in).enumerate() {
-                let aspect = self.aspect.get(axis).map_or(1.0, |&a| f64::from(a));
-                *cells = (longest * aspect).round().max(1.0) as u32;
-            }
-            cells
-        });
-        HashGridShape::new(d_in, self.features, self.table_size as u32, cells)
-    }
-}
-
-/// The extent of each axis as a part of the longest; nothing where the signal has other axes than the layer.
-pub(super) fn aspect(d_in: usize, hints: &Hints) -> Vec<f32> {
-    let longest = hints.nyquist.iter().copied().reduce(f32::max);
-    match longest.filter(|_| hints.nyquist.len() == d_in) {
-        Some(longest) => hints.nyquist.iter().map(|n| n / longest).collect(),
-        None => vec![],
-    }
-}
-
-/// Checks the number of axes and their extents.
-pub(super) fn check_axes(d_in: usize, aspect: &[f32]) -> Result<(), String> {
-    if let Some(part) = aspect.iter().find(|a| !(0.0..=1.0).contains(*a)) {
-        return Err(format!("aspect has {part}; it must be from 0 to 1"));
-    }
-    if !aspect.is_empty() && aspect.len() != d_in {
-        return Err(format!(
-            "aspect has {} numbers for {d_in} inputs; give one for each, or leave it out",
-            aspect.len()
-        ));
-    }
-    if d_in > MOST_AXES {
-        return Err(format!(
-            "levels have at most {MOST_AXES} axes, and the layer reads {d_in} inputs; put it first"
-        ));
-    }
-    Ok(())
-}
-
-/// Where the rows of an input lie in the table, for every level and corner.
-pub(super) struct Cells {
-    /// For each corner the rows of the table, `[n·levels]`; bit i of the corner: the upper vertex of axis i.
-    rows: Vec<Tensor<1, Int>>,
-    /// For each axis the weight of the upper vertex, `[n, levels]`.
-    upper: Vec<Tensor<2>>,
-    /// For each axis the slope of that weight, `[n, levels]`.
-    slopes: Vec<Tensor<2>>,
-}
-
-impl Cells {
-    /// Which cell an input lies in does not depend on it smoothly, so that it is found on the host, without the devices' different
-    /// ways to multiply integers; the weights are differentiated on the device.
-    pub fn new(shape: &HashGridShape, input: &Tensor<2>) -> Self {
-        let ([n, d_in], levels) = (input.dims(), shape.level_count());
-        let x = input.clone().detach().try_into_vec_as::<f64>();
-        let x = x.expect("the device gives its numbers back");
-        let mut rows = vec![Vec::with_capacity(n * levels); 1 << d_in];
-        let [mut lower, mut slopes] = [(); 2].map(|()| vec![Vec::new(); d_in]);
-        for x in x.chunks_exact(d_in) {
-            for level in 0..levels {
-                let mut vertex = [0; MOST_AXES];
-                for (i, x) in x.iter().enumerate() {
-                    let cells = shape.cells(level)[i];
-                    let half = 0.5 * f64::from(cells);
-                    vertex[i] = ((x.clamp(-1.0, 1.0) * half + half) as u32).min(cells - 1);
-                    lower[i].push(f64::from(vertex[i]));
-                    slopes[i].push(if x.abs() > 1.0 { 0.0 } else { half });
-                }
-                for (corner, rows) in rows.iter_mut().enumerate() {
-                    let mut vertex = vertex;
-                    for (i, vertex) in vertex.iter_mut().enumerate() {
-                        *vertex += (corner >> i & 1) as u32;
-                    }
-                    rows.push(shape.row_of(level, &vertex[..d_in]) as i32);
-                }
-            }
-        }
-        let device = input.device();
-        let matrix = |values| constant_row(input, values).reshape([n, levels]);
-        let inside = input.clone().clamp(-1.0, 1.0);
-        let upper = lower.into_iter().enumerate().map(|(i, lower)| {
-            let half = (0..levels).map(|level| 0.5 * f64::from(shape.cells(level)[i]));
-            let half = constant_row(input, half.collect());
-            inside.clone().narrow(1, i, 1) * half.clone() + half - matrix(lower)
-        });
-        Self {
-            upper: upper.collect(),
-            slopes: slopes.into_iter().map(matrix).collect(),
-            rows: (rows.into_iter())
-                .map(|rows| Tensor::from_data(TensorData::from(&rows[..]), &device))
-                .collect(),
-        }
-    }
-
-    /// Σ over the corners of `weight` `[n, levels]` times the features there, `[n, levels·F]`.
-    fn sum(&self, table: &Tensor<2>, weight: impl Fn(usize) -> Tensor<2>) -> Tensor<2> {
-        let [n, levels] = self.upper[0].dims();
-        let terms = self.rows.iter().enumerate().map(|(corner, rows)| {
-            table.clone().select(0, rows.clone()) * weight(corner).reshape([n * levels, 1])
-        });
-        let sum = terms.reduce(|a, b| a + b).expect("a cell has corners");
-        let features = table.dims()[1];
-        sum.reshape([n, levels * features])
-    }
-
-    /// The features at the input, `[n, levels·F]`.
-    pub fn value(&self, table: &Tensor<2>) -> Tensor<2> {
-        self.sum(table, |corner| self.weight(corner, None))
-    }
-
-    /// Their tangent along `tangent` `[n, d_in]` of the input.
-    pub fn tangent(&self, table: &Tensor<2>, tangent: &Tensor<2>) -> Tensor<2> {
-        self.sum(table, |corner| {
-            let terms = self.slopes.iter().enumerate().map(|(i, slopes)| {
-                let moved = slopes.clone() * tangent.clone().narrow(1, i, 1);
-                self.weight(corner, Some(i)) * moved
-            });
-            terms.reduce(|a, b| a + b).expect("a cell has axes")
-        })
-    }
-
-    /// The product of the weights of a corner on all axes but `without`; of that axis the sign, − at a lower vertex.
-    fn weight(&self, corner: usize, without: Option<usize>) -> Tensor<2> {
-        let factors = self.upper.iter().enumerate().map(|(i, upper)| {
-            let is_upper = corner >> i & 1 == 1;
-            match (without == Some(i), is_upper) {
-                (true, true) => upper.ones_like(),
-                (true, false) => upper.ones_like().neg(),
-                (false, true) => upper.clone(),
-                (false, false) => upper.clone().neg().add_scalar(1.0),
-            }
-        });
-        factors.reduce(|a, b| a * b).expect("a cell has axes")
-    }
 }
 
 impl Layer for HashGrid {
@@ -264,7 +117,7 @@ impl Layer for HashGrid {
             self.finest = finest.clamp(self.coarsest, MOST_CELLS.max(self.coarsest));
         }
         if self.aspect.is_empty() {
-            self.aspect = aspect(d_in, hints);
+            self.aspect = table::aspect(d_in, hints);
         }
     }
 
@@ -287,17 +140,15 @@ impl Layer for HashGrid {
                 self.features
             ));
         }
-        check_axes(d_in, &self.aspect)
+        table::check_axes(d_in, &self.aspect)
     }
 
     fn parameters(&self, d_in: usize) -> Vec<ParameterSpec> {
-        let rows = self.shape(d_in).rows();
-        vec![ParameterSpec::new("table", &[rows, self.features])]
+        table::parameters(&self.shape(d_in))
     }
 
     fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
-        let count = self.shape(d_in).rows() * self.features;
-        vec![init::uniform(rng, count, 1e-4)]
+        table::initialize(&self.shape(d_in), rng)
     }
 
     fn forward(&self, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
@@ -310,9 +161,8 @@ impl Layer for HashGrid {
         input: Tensor<2>,
         tangents: Vec<Tensor<2>>,
     ) -> (Tensor<2>, Vec<Tensor<2>>) {
-        let cells = Cells::new(&self.shape(input.dims()[1]), &input);
-        let tangents = tangents.iter().map(|t| cells.tangent(&parameters[0], t));
-        (cells.value(&parameters[0]), tangents.collect())
+        Cells::new(&self.shape(input.dims()[1]), &input)
+            .value_with_tangents(&parameters[0], tangents)
     }
 
     /// The interpolation: 2^d_in features times their weights, for each output.
@@ -326,17 +176,11 @@ impl Layer for HashGrid {
     }
 
     fn forward_tile(&self, d_in: usize, tile: TileForward) {
-        let table = &tile.parameters[0].values;
-        forward(&self.shape(d_in), tile.input, table, tile.output);
+        table::forward_tile(&self.shape(d_in), tile);
     }
 
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
-        let shape = self.shape(d_in);
-        record(&shape, tile.input, tile.grad_output, tile.record);
-        if let Some(grad_input) = tile.grad_input {
-            let table = &tile.parameters[0].values;
-            backward_input(&shape, tile.input, table, tile.grad_output, grad_input);
-        }
+        table::backward_tile(&self.shape(d_in), tile);
     }
 
     fn scattered(&self) -> Option<&dyn Scattered> {
@@ -344,22 +188,19 @@ impl Layer for HashGrid {
     }
 }
 
-/// A piece is a level.
-impl Scattered for HashGrid {
-    fn record(&self, d_in: usize) -> usize {
-        self.shape(d_in).record()
-    }
-
-    fn pieces(&self, d_in: usize) -> Vec<usize> {
-        let shape = self.shape(d_in);
-        let rows = shape.rows_of_levels();
-        rows.map(|rows| rows * self.features).collect()
-    }
-
-    fn add(&self, d_in: usize, piece: usize, records: &[&[f32]], gradient: &mut [f32]) {
-        let shape = self.shape(d_in);
-        for record in records {
-            backward_table(&shape, piece, record, gradient);
-        }
+impl Levels for HashGrid {
+    fn shape(&self, d_in: usize) -> HashGridShape {
+        let (coarsest, finest) = (self.coarsest as f64, self.finest as f64);
+        let steps = (self.levels - 1).max(1) as f64;
+        let cells = (0..self.levels).map(|level| {
+            let longest = coarsest * (finest / coarsest).powf(level as f64 / steps);
+            let mut cells = [0; MOST_AXES];
+            for (axis, cells) in cells.iter_mut().take(d_in).enumerate() {
+                let aspect = self.aspect.get(axis).map_or(1.0, |&a| f64::from(a));
+                *cells = (longest * aspect).round().max(1.0) as u32;
+            }
+            cells
+        });
+        HashGridShape::new(d_in, self.features, self.table_size as u32, cells)
     }
 }

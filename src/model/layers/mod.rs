@@ -12,21 +12,24 @@ mod form;
 mod fourier_features;
 mod fourier_kan;
 mod gabor;
+mod gabor_filter;
 mod gated_tanh;
 mod gauss;
 mod grid;
 mod harmonic_kan;
 mod hash_grid;
+mod integer_sine;
 mod layer_norm;
 mod linear;
+mod links;
 mod positional_encoding;
-mod product;
 mod rbf_kan;
 mod relu;
 mod relu_kan;
 mod sine;
 mod spline_kan;
 mod staf;
+mod table;
 mod trigonometry;
 mod wavelet_kan;
 mod waves;
@@ -44,6 +47,8 @@ layer_kinds! {
     "linear" => linear::Linear,
     "sine" => sine::Sine,
     "gabor" => gabor::Gabor,
+    "gabor-filter" => gabor_filter::GaborFilter,
+    "integer-sine" => integer_sine::IntegerSine,
     "fourier-kan" => fourier_kan::FourierKan,
     "spline-kan" => spline_kan::SplineKan,
     "factored-kan" => factored_kan::FactoredKan,
@@ -62,7 +67,8 @@ layer_kinds! {
     "positional-encoding" => positional_encoding::PositionalEncoding,
     "staf" => staf::Staf,
     "wavelet-kan" => wavelet_kan::WaveletKan,
-    "product" => product::Product,
+    "product" => links::Product,
+    "skip" => links::Skip,
 }
 
 /// An error text when `value` is not a finite number above zero.

@@ -233,13 +233,15 @@ fn is_bias(parameter: &Parameter) -> bool {
     parameter.name.ends_with(".bias")
 }
 
-/// Rows that are looked up, or functions, each by itself: never multiplied as one matrix.
+/// Rows that are looked up, functions or waves, each by itself: never multiplied as one matrix of features.
 fn is_list(parameter: &Parameter) -> bool {
     [
         ".table",
         ".node_coefficients",
         ".inverse_scales",
         ".translations",
+        ".frequencies",
+        ".centers",
     ]
     .iter()
     .any(|name| parameter.name.ends_with(name))
