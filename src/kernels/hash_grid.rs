@@ -114,6 +114,36 @@ impl HashGridShape {
         &self.levels()[level].cells[..self.d_in]
     }
 
+    /// Whether the vertices of the finest level are spread over its rows no worse than by chance, or nearly.
+    ///
+    /// The factors of the hash are meant for tables of 2^n rows. For some other numbers of rows T the first hashed axis moves on by few rows at a step, since
+    /// y π mod 2³² mod T hardly drifts, so that most rows are never taken: of 19,304 rows a picture takes 20 %.
+    pub fn is_even(&self) -> bool {
+        /// Most vertices that are looked at; the pattern is the same everywhere.
+        const MOST_VERTICES: f64 = 1_048_576.0;
+        /// Variance of the vertices of a row by their mean; by chance it is 1 (a Poisson distribution).
+        const MOST_UNEVENNESS: f64 = 2.0;
+        let Some(level) = self.levels().last().filter(|level| level.hashed) else {
+            return true;
+        };
+        let most = MOST_VERTICES.powf(1.0 / self.d_in as f64) as u32;
+        let sides = level.cells[..self.d_in].iter().map(|c| (c + 1).min(most));
+        let mut joined = vec![0];
+        for (side, factor) in sides.zip(level.factors) {
+            let terms = (0..side).map(|v| v.wrapping_mul(factor));
+            let pairs = terms.flat_map(|term| joined.iter().map(move |sum| level.join(*sum, term)));
+            joined = pairs.collect();
+        }
+        let mut vertices = vec![0_u32; level.rows as usize];
+        for joined in &joined {
+            vertices[level.row(*joined) as usize] += 1;
+        }
+        let mean = joined.len() as f64 / vertices.len() as f64;
+        let squares = vertices.iter().map(|&v| (f64::from(v) - mean).powi(2));
+        let variance = squares.sum::<f64>() / vertices.len() as f64;
+        variance <= MOST_UNEVENNESS * mean
+    }
+
     fn levels(&self) -> &[Level] {
         &self.levels[..self.count]
     }

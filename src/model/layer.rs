@@ -130,6 +130,11 @@ pub trait Layer: Debug + Send + Sync {
         None
     }
 
+    /// Whether its size is a good one; sizing goes on to the next smaller one that is.
+    fn is_well_sized(&self, _d_in: usize) -> bool {
+        true
+    }
+
     /// What the layer reads; its input `[n, d_in]` is that.
     fn source(&self) -> Source {
         Source::Before

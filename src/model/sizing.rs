@@ -14,8 +14,8 @@ pub enum SizeBudget {
 }
 
 /// Scales the sizes of all layers but the width of the last (see [`Layer::size`](super::Layer::size)), in proportion, until the network has about
-/// `budget` parameters; then enlarges or reduces single layers to come as near as possible. Beside a table no width grows, as
-/// long as the table can.
+/// `budget` parameters; then enlarges or reduces single layers to come as near as possible, and takes a little from those whose size is not
+/// a good one. Beside a table no width grows, as long as the table can.
 ///
 /// # Errors
 /// [`NetworkError`] when the list is not a network at any size.
@@ -115,7 +115,22 @@ pub fn size_to_budget(
         }
         match improved {
             Some((candidate, network)) => (sizes, best) = (candidate, network),
-            None => return Ok(best),
+            None => break,
         }
     }
+    for layer in 0..base.len() {
+        while sizes[layer] > 2 && !is_well_sized(&best, layer) {
+            sizes[layer] -= 1;
+            best = build(&sizes)?;
+        }
+    }
+    Ok(best)
+}
+
+/// See [`Layer::is_well_sized`](super::Layer::is_well_sized).
+fn is_well_sized(network: &Network, layer: usize) -> bool {
+    let mut layers = network.layers_with_d_in();
+    layers
+        .nth(layer)
+        .is_none_or(|(config, d_in)| config.layer().is_well_sized(d_in))
 }

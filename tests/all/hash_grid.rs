@@ -101,6 +101,63 @@ fn a_budget_goes_to_the_table() {
     }
 }
 
+/// Vertices of the finest level by row, from eq. 4 of the paper: x xor y 2654435761, modulo the number of rows.
+fn vertices_of_rows(layer: &LayerConfig) -> Vec<f64> {
+    let LayerConfig::HashGrid(layer) = layer else {
+        panic!("the first layer is a hash grid")
+    };
+    let [width, height] = [0, 1].map(|axis: usize| {
+        let cells = layer.finest as f32 * layer.aspect[axis];
+        cells.round() as u32 + 1
+    });
+    let mut vertices = vec![0.0; layer.table_size];
+    for y in 0..height {
+        for x in 0..width {
+            let hash = x ^ y.wrapping_mul(2_654_435_761);
+            vertices[hash as usize % layer.table_size] += 1.0;
+        }
+    }
+    vertices
+}
+
+/// 200,000 parameters would be a table of 19,304 rows if nothing was done, of which a fifth is ever taken.
+#[test]
+fn no_budget_gives_a_table_with_rows_that_are_never_taken() {
+    let of = |layer| {
+        let layers = layers(json!({"kind": "hash-grid", "table_size": layer}));
+        Network::new(layers, 2, 3, &hints()).unwrap()
+    };
+    let taken = |layer: &LayerConfig| {
+        let vertices = vertices_of_rows(layer);
+        vertices.iter().filter(|v| **v > 0.0).count() as f64 / vertices.len() as f64
+    };
+    for (rows, is_good) in [(19_304, false), (19_303, true), (1 << 14, true)] {
+        let network = of(rows);
+        let layer = &network.layers()[0];
+        assert_eq!(layer.layer().is_well_sized(2), is_good, "{rows}");
+        assert_eq!(taken(layer) > 0.95, is_good, "{rows}: {}", taken(layer));
+    }
+    let list = json!([
+        {"kind": "hash-grid"},
+        {"kind": "spline-kan", "width": 45},
+        {"kind": "spline-kan"},
+    ]);
+    let list: Vec<LayerConfig> = serde_json::from_value(list).unwrap();
+    for budget in (60_000..220_000).step_by(10_000) {
+        let network = size_to_budget(&list, 2, 3, &hints(), SizeBudget::About(budget)).unwrap();
+        let found = network.parameter_count();
+        assert!(
+            budget.abs_diff(found) < budget / 1000,
+            "{found} for {budget}"
+        );
+        let vertices = vertices_of_rows(&network.layers()[0]);
+        let rows = vertices.len() as f64;
+        let mean = vertices.iter().sum::<f64>() / rows;
+        let variance = vertices.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / rows;
+        assert!(variance < 2.0 * mean, "{budget}: {variance} around {mean}");
+    }
+}
+
 #[test]
 fn outside_counts_as_the_border() {
     let grid = json!([{"kind": "hash-grid", "finest": 50}]);

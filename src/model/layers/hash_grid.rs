@@ -107,6 +107,10 @@ impl Layer for HashGrid {
         self.table_size = size;
     }
 
+    fn is_well_sized(&self, d_in: usize) -> bool {
+        self.shape(d_in).is_even()
+    }
+
     fn derive(&mut self, d_in: usize, hints: &Hints) {
         let Some(longest) = hints.nyquist.iter().copied().reduce(f32::max) else {
             return;
