@@ -7,10 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::activation::exp_lane;
 use super::trigonometry::sin_cos_lane;
-use super::{dispatch, mul_add};
-
-/// Edges that are worked on together.
-const LANES: usize = 16;
+use super::{LANES, dispatch, for_each, mul_add, padded};
 
 /// Beyond this e^(−u²/2) is below 2e-37, and u² far from too large.
 const MOST_U: f32 = 13.0;
@@ -161,7 +158,7 @@ fn backward_body<const FMA: bool>(
     grad_x: &mut [f32],
 ) {
     let d_out = edges.weights.len() / d_in;
-    let whole = d_out / LANES * LANES;
+    let mut pulls = vec![0.0; d_out];
     for input in 0..d_in {
         let [w, r, t] = of_input(edges, input, d_out);
         let place = input * d_out..(input + 1) * d_out;
@@ -170,27 +167,38 @@ fn backward_body<const FMA: bool>(
         let of_t = &mut of_translations[place];
         for (row, grad) in grad.chunks_exact(d_out).enumerate() {
             let x = x[row * d_in + input];
-            let mut sums = [0.0; LANES];
-            let mut edge = |sum: &mut f32, at: usize| {
-                let distance = x - t[at];
-                let [value, slope] = wavelet_lane::<FMA>(wavelet, r[at] * distance);
-                let inner = grad[at] * w[at] * slope;
-                of_w[at] = mul_add::<FMA>(grad[at], value, of_w[at]);
-                of_r[at] = mul_add::<FMA>(inner, distance, of_r[at]);
-                of_t[at] = mul_add::<FMA>(-inner, r[at], of_t[at]);
-                *sum = mul_add::<FMA>(inner, r[at], *sum);
-            };
-            for first in (0..whole).step_by(LANES) {
-                for (lane, sum) in sums.iter_mut().enumerate() {
-                    edge(sum, first + lane);
-                }
-            }
-            for at in whole..d_out {
-                edge(&mut sums[at - whole], at);
-            }
-            grad_x[row * d_in + input] = sums.iter().sum();
+            for_each(
+                [w, r, t, grad],
+                [&mut *of_w, &mut *of_r, &mut *of_t, &mut pulls],
+                #[inline(always)]
+                |[w, r, t, grad], [of_w, of_r, of_t, _]| {
+                    let distance = x - t;
+                    let [value, slope] = wavelet_lane::<FMA>(wavelet, r * distance);
+                    let inner = grad * w * slope;
+                    [
+                        mul_add::<FMA>(grad, value, of_w),
+                        mul_add::<FMA>(inner, distance, of_r),
+                        mul_add::<FMA>(-inner, r, of_t),
+                        inner * r,
+                    ]
+                },
+            );
+            grad_x[row * d_in + input] = sum(&pulls);
         }
     }
+}
+
+/// The sum, in lanes, so that it vectorises.
+#[inline(always)]
+fn sum(x: &[f32]) -> f32 {
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    let mut sums = padded(rest);
+    for block in blocks {
+        for (sum, x) in sums.iter_mut().zip(block) {
+            *sum += x;
+        }
+    }
+    sums.iter().sum()
 }
 
 /// w, r and t of the edges that start from one input.
