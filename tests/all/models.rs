@@ -378,7 +378,7 @@ const FLOORS: &[(&str, f64)] = &[
     ("fourier-kan", 20.0),
     ("spline-kan", 19.0),
     ("siren", 22.1),
-    ("wire", 20.3),
+    ("wire", 19.0),
     ("hash-grid", 21.5),
     ("hash-kan", 20.5),
     ("fkan", 15.8),
