@@ -1,4 +1,4 @@
-//! Waves under bells: y_j = sin(u_j) e^(−γ_j |x − μ_j|² / 2), the filters of a multiplicative network (Fathony et al. 2021, eq. 9).
+//! Waves under bells: y_j = sin(u_j) e^(−γ_j |x − μ_j|² / 2), the filters of a multiplicative network (GaborNet, Fathony et al. 2021).
 
 use super::activation::exp_lane;
 use super::jets::sin_cos;

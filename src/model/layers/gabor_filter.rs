@@ -1,5 +1,5 @@
-//! `gabor-filter`: y_j = sin(x ω_j + φ_j) e^(−γ_j |x − μ_j|² / 2), a plane wave under a bell, the filter of a multiplicative network (MFN, Fathony et al.
-//! 2021, eq. 9).
+//! `gabor-filter`: y_j = sin(x ω_j + φ_j) e^(−γ_j |x − μ_j|² / 2), a plane wave under a bell, the filter of a multiplicative network (GaborNet, Fathony et al.
+//! 2021).
 //!
 //! Shapes: x `[n, d_in]`, ω, μ `[d_in, d_out]`, φ, γ `[d_out]`, y `[n, d_out]`.
 //! Init (authors' code): γ of the gamma distribution of shape α and scale 1, ω in `scale` √γ U(±1/√d_in), μ in U(±1), φ in U(±π).

@@ -1,9 +1,9 @@
-//! `integer-sine`: y_j = sin(π k_j·x + φ_j), k_j in whole numbers that are not trained: the filter of BACON (Lindell et al. 2022, §3.2), periodic on [-1, 1].
+//! `integer-sine`: y_j = sin(π k_j·x + φ_j), k_j in whole numbers that are not trained: the filter of BACON (Lindell et al. 2022), periodic on [-1, 1].
 //!
 //! Shapes: x `[n, d_in]`, k `[d_in, d_out]`, φ `[d_out]`, y `[n, d_out]`. k follows from `seed`, by a generator that belongs to the model format.
 //! Every number of k is drawn evenly from −B to B, so that y has no frequency above B cycles over an axis, and a product of such filters none above the sum of
 //! their B.
-//! Init: φ in U(±π) (§3.2).
+//! Init: φ in U(±π), as theirs.
 //! Derivative: dy_j = π cos(π k_j·x + φ_j) (dx·k_j).
 
 use std::f32::consts::PI;

@@ -1,7 +1,7 @@
 //! `product` and `skip`: layers that read the output of an earlier layer and have nothing to train.
 //!
 //! `product`: y = x ⊙ o, where o is the output of an earlier layer: the modulation of SL²A (Heidari et al. 2025, eq. 8), and the multiplication of a
-//! multiplicative filter network (Fathony et al. 2021, eq. 3). Derivative: dy = dx ⊙ o + x ⊙ do.
+//! multiplicative filter network (Fathony et al. 2021). Derivative: dy = dx ⊙ o + x ⊙ do.
 //! `skip`: y = o, or the coordinates once more; what the layer before it gives is left to others. Derivative: dy = do.
 //!
 //! Shapes: x, o, y `[n, d_in]`. They name the other layer alone ([`Layer::factor`], [`Layer::source`]); whoever runs the network has that layer's output, and
