@@ -9,7 +9,7 @@ use super::preset::{DEFAULT_PRESET, Preset};
 use super::purpose::{DEFAULT_PURPOSE, DEFAULT_RECIPE, Purposes};
 use super::recipe::{ModelRecipe, Recipe, TrainingRecipe};
 use super::table::{merge, nearest, parse_pair, set};
-use crate::model::{Hints, Network, SizeBudget, size_to_budget};
+use crate::model::{Hints, Network, SizeBudget, size_to_budget, value_layer};
 use crate::signal::DistanceTarget;
 
 /// The name in `model.preset` of a recipe that starts from no preset.
@@ -204,9 +204,9 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     let network = network.with_segments(segments);
     network.check_size()?;
     recipe.model.layers = network.layers().to_vec();
-    if let Some(last) = recipe.model.layers.last_mut() {
+    if let Some(values) = value_layer(&recipe.model.layers) {
         // Left to the signal, so that the recipe also fits a picture with other channels.
-        last.layer_mut().set_d_out(0);
+        recipe.model.layers[values].layer_mut().set_d_out(0);
     }
     // The widths are resolved now; a budget beside them would size them again.
     recipe.model.parameters = None;

@@ -16,6 +16,7 @@ mod tangents;
 
 pub use layer::{Hints, Layer, Scattered, Size, Source, TileBackward, TileForward, TileMemory};
 pub use layers::{LAYER_KINDS, LayerConfig, LayerKind};
+pub(crate) use network::value_layer;
 pub use network::{LayerSummary, Network, NetworkError};
 pub use parameters::{Parameter, ParameterSpec, Parameters};
 pub use sizing::{SizeBudget, size_to_budget};

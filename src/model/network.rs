@@ -90,7 +90,7 @@ pub struct Network {
 
 impl Network {
     /// Connects `layers` between `d_in` coordinates and `d_out` values: fields left open are derived from `hints`, the last layer
-    /// takes the width `d_out`, and every field is checked.
+    /// that has a width takes the width `d_out`, and every field is checked.
     ///
     /// # Errors
     /// [`NetworkError`] names the layer and the field.
@@ -103,7 +103,7 @@ impl Network {
         if d_in == 0 || d_out == 0 {
             return Err(NetworkError::NoAxes { d_in, d_out });
         }
-        let last = layers.len().checked_sub(1).ok_or(NetworkError::Empty)?;
+        let value_layer = value_layer(&layers).ok_or(NetworkError::Empty)?;
         let mut widths = Vec::with_capacity(layers.len());
         for (index, config) in layers.iter_mut().enumerate() {
             let kind = config.kind();
@@ -117,7 +117,7 @@ impl Network {
                 check_earlier(source, widths.len()).map_err(named)?;
             }
             let d_in = input_width(layer, d_in, &widths);
-            if index == last && layer.d_out(d_in) == 0 {
+            if index == value_layer && layer.d_out(d_in) == 0 {
                 layer.set_d_out(d_out);
             }
             layer.derive(d_in, hints);
@@ -339,6 +339,16 @@ impl Network {
         }
         Parameters { tensors }
     }
+}
+
+/// The place of the layer whose width is that of the values: the last but for those that have as many outputs as inputs, whatever these are.
+pub(crate) fn value_layer(layers: &[LayerConfig]) -> Option<usize> {
+    let keeps_width = |layer: &dyn Layer| layer.d_out(1) == 1 && layer.d_out(2) == 2;
+    let last = layers.len().checked_sub(1)?;
+    let place = layers
+        .iter()
+        .rposition(|config| !keeps_width(config.layer()));
+    Some(place.unwrap_or(last))
 }
 
 /// The inputs of a layer behind layers with these `widths`, in a network with `d_in` coordinates.

@@ -2,7 +2,7 @@
 
 use super::layer::{Hints, Size};
 use super::layers::LayerConfig;
-use super::network::{Network, NetworkError};
+use super::network::{Network, NetworkError, value_layer};
 
 /// A number of parameters to size layers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum SizeBudget {
     UpTo(usize),
 }
 
-/// Scales the sizes of all layers but the width of the last (see [`Layer::size`](super::Layer::size)), in proportion, until the network has about
+/// Scales the sizes of all layers but the width of the values (see [`Layer::size`](super::Layer::size)), in proportion, until the network has about
 /// `budget` parameters; then enlarges or reduces single layers to come as near as possible, and takes a little from those whose size is not
 /// a good one. Beside a table no width grows, as long as the table can.
 ///
@@ -48,8 +48,10 @@ pub fn size_to_budget(
         .layers_with_d_in()
         .map(|(config, d_in)| config.layer().size(d_in))
         .collect();
-    // The width of the last layer is that of the signal; a table is another matter.
-    base.pop_if(|last| !last.is_table());
+    // The width of the values is that of the signal; a table is another matter. No layer behind has a size.
+    let values = value_layer(layers).unwrap_or_default();
+    let is_table = base[values].is_table();
+    base.truncate(values + usize::from(is_table));
     if base.iter().any(Size::is_table) {
         // A wide network over a table learns no better and is slow.
         let within_widths = base.iter().map(|size| match size.is_table() {

@@ -1,7 +1,7 @@
 //! Every registered layer kind at the start: counts, costs and how the initial numbers are spread.
 
 use burn::tensor::{Device, Tensor};
-use inr::model::layers::{FourierKan, Residual, SplineKan};
+use inr::model::layers::{FourierKan, ReluInit, Residual, SplineKan};
 use inr::model::{Layer, LayerConfig};
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::json;
@@ -26,11 +26,14 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, usize, Vec<Law>) {
         LayerConfig::Relu(l) => (
             d_in * l.width + l.width,
             d_in * l.width,
-            vec![
+            match l.init {
                 // He et al. 2015, eq. 10.
-                Law::Normal(vec![(2.0 / d_in as f64).sqrt()]),
-                Law::Constant(0.0),
-            ],
+                ReluInit::He => vec![
+                    Law::Normal(vec![(2.0 / d_in as f64).sqrt()]),
+                    Law::Constant(0.0),
+                ],
+                ReluInit::Pytorch => vec![Law::Uniform(torch), Law::Uniform(torch)],
+            },
         ),
         LayerConfig::HashGrid(l) => {
             let growth =
@@ -61,9 +64,10 @@ fn expectation(config: &LayerConfig, d_in: usize) -> (usize, usize, Vec<Law>) {
             )
         }
         LayerConfig::FourierFeatures(l) => (0, d_in * l.frequencies, vec![]),
-        LayerConfig::PositionalEncoding(_) | LayerConfig::Product(_) | LayerConfig::Skip(_) => {
-            (0, 0, vec![])
-        }
+        LayerConfig::PositionalEncoding(_)
+        | LayerConfig::Product(_)
+        | LayerConfig::Skip(_)
+        | LayerConfig::Rescale(_) => (0, 0, vec![]),
         LayerConfig::IntegerSine(l) => (
             l.width,
             d_in * l.width,

@@ -87,7 +87,11 @@ impl<'a> Point<'a> {
             .into_iter()
             .map(Tensor::require_grad)
             .collect();
-        let tape = self.objective(&leaves, which).backward();
+        // A tangent may depend on nothing, where a layer only rescales; reverse mode wants a way to a leaf.
+        let ways = leaves.iter().map(|leaf| leaf.clone().sum() * 0.0);
+        let tape = ways
+            .fold(self.objective(&leaves, which), |sum, zero| sum + zero)
+            .backward();
         leaves
             .iter()
             .zip(&self.tensors)

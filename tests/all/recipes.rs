@@ -1,7 +1,7 @@
 //! `--recipe paper`: the networks and the settings of the authors.
 
 use inr::config::{DEFAULT_RECIPE, PRESETS, Preset, Request, Resolved, SignalFacts, resolve};
-use inr::model::Hints;
+use inr::model::{Hints, LayerConfig};
 use inr::train::OptimizerKind;
 
 use super::program::{Place, TINY};
@@ -58,6 +58,38 @@ fn the_networks_of_the_papers_have_as_many_parameters_as_published() {
     ] {
         let network = paper(name, &facts(d_in, d_out)).network;
         assert_eq!(network.parameter_count(), count, "{name}");
+    }
+}
+
+/// 512 cell centres from −511/512 to 511/512, stretched to ±1.
+#[test]
+fn the_coordinates_of_the_papers_reach_the_ends_of_the_axes() {
+    for name in [
+        "siren", "wire", "finer", "gauss", "staf", "pe", "fkan", "sl2a",
+    ] {
+        let network = paper(name, &facts(2, 3)).network;
+        let LayerConfig::Rescale(ends) = &network.layers()[0] else {
+            panic!("{name} has another first layer");
+        };
+        assert_eq!(ends.scale, [512.0 / 511.0; 2], "{name}");
+        assert_eq!(ends.shift, 0.0, "{name}");
+    }
+}
+
+/// The layer before a last one without a width takes that of the signal, and leaves it open in the recipe.
+#[test]
+fn values_in_0_1_have_as_many_channels_as_the_signal() {
+    for name in ["fkan", "sl2a", "staf", "wire"] {
+        for d_out in [1, 3] {
+            let resolved = paper(name, &facts(2, d_out));
+            let [.., values, LayerConfig::Rescale(last)] = resolved.network.layers() else {
+                panic!("{name} has another last layer");
+            };
+            assert_eq!((last.scale.as_slice(), last.shift), (&[2.0][..], -1.0));
+            assert_eq!(values.layer().d_out(256), d_out, "{name}");
+            let layers = &resolved.recipe.model.layers;
+            assert_eq!(layers[layers.len() - 2].layer().d_out(256), 0, "{name}");
+        }
     }
 }
 

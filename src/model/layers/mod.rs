@@ -26,6 +26,7 @@ mod positional_encoding;
 mod rbf_kan;
 mod relu;
 mod relu_kan;
+mod rescale;
 mod sine;
 mod spline_kan;
 mod staf;
@@ -37,6 +38,7 @@ mod waves;
 use serde::{Deserialize, Serialize};
 
 pub use registry::LayerKind;
+pub use relu::ReluInit;
 pub use spline_kan::Residual;
 pub use wavelet_kan::Wavelet;
 
@@ -69,6 +71,7 @@ layer_kinds! {
     "wavelet-kan" => wavelet_kan::WaveletKan,
     "product" => links::Product,
     "skip" => links::Skip,
+    "rescale" => rescale::Rescale,
 }
 
 /// An error text when `value` is not a finite number above zero.

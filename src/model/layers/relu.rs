@@ -1,7 +1,7 @@
 //! `relu`: y = max(0, x W + b) (Nair and Hinton 2010).
 //!
 //! Shapes: x `[n, d_in]`, W `[d_in, d_out]`, b `[d_out]`, y `[n, d_out]`.
-//! Init: W in N(0, 2/d_in), b = 0 (He et al. 2015, eq. 10 and the text after it).
+//! Init: W in N(0, 2/d_in), b = 0 (He et al. 2015, eq. 10 and the text after it), or W and b in U(±1/√d_in), as PyTorch's linear layers.
 //! Derivative: dy = (dx W) where y > 0, and 0 elsewhere.
 
 use burn::tensor::{Tensor, activation};
@@ -23,13 +23,35 @@ pub struct Relu {
     /// Number of outputs.
     #[serde(default, skip_serializing_if = "is_open")]
     pub width: usize,
+    /// How it starts.
+    #[serde(default, skip_serializing_if = "is_he")]
+    pub init: ReluInit,
+}
+
+/// How a rectifier's matrix and bias start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReluInit {
+    /// So that the numbers keep their size from layer to layer (He et al. 2015).
+    #[default]
+    He,
+    /// The default of PyTorch, with which published rectifiers mostly start.
+    Pytorch,
+}
+
+// Serde hands out a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_he(init: &ReluInit) -> bool {
+    *init == ReluInit::He
 }
 
 impl Relu {
     pub(in super::super) const SUMMARY: &'static str = "max(0, x W + b)";
 
     pub(in super::super) fn examples() -> Vec<Self> {
-        vec![Self { width: 5 }]
+        [ReluInit::He, ReluInit::Pytorch]
+            .map(|init| Self { width: 5, init })
+            .into()
     }
 }
 
@@ -51,9 +73,18 @@ impl Layer for Relu {
     }
 
     fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
-        let deviation = (2.0 / d_in as f32).sqrt();
-        let weight = (0..d_in * self.width).map(|_| init::normal(rng) * deviation);
-        vec![weight.collect(), vec![0.0; self.width]]
+        let count = d_in * self.width;
+        match self.init {
+            ReluInit::He => {
+                let deviation = (2.0 / d_in as f32).sqrt();
+                let weight = (0..count).map(|_| init::normal(rng) * deviation);
+                vec![weight.collect(), vec![0.0; self.width]]
+            }
+            ReluInit::Pytorch => vec![
+                init::torch_default(rng, count, d_in),
+                init::torch_default(rng, self.width, d_in),
+            ],
+        }
     }
 
     fn forward(&self, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
