@@ -93,8 +93,10 @@ impl Fit {
             folder: &folder,
             resume: self.resume,
         };
-        let report = session.fit()?;
+        let mut report = session.fit()?;
         if self.html {
+            report.files.push(folder::REPORT_PAGE.into());
+            folder.write(folder::REPORT, to_json(&report).as_bytes())?;
             write_page(&folder, &talk)?;
         }
 

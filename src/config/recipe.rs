@@ -41,6 +41,9 @@ pub struct ModelRecipe {
     pub layers: Vec<LayerConfig>,
 }
 
+/// The most samples that are drawn for a step.
+const MOST_DRAWN: usize = 1 << 24;
+
 /// The training of a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -59,6 +62,9 @@ pub struct TrainingRecipe {
     pub target_psnr_db: Option<f64>,
     /// Samples a step; at most as many as the signal has.
     pub batch_size: usize,
+    /// Samples drawn for each of a step, of which those with the largest errors are learnt; 1 learns all that are drawn.
+    #[serde(skip_serializing_if = "is_one")]
+    pub candidates: usize,
     /// Seed of the initial weights and of the order of the samples.
     pub seed: u64,
     /// What the samples say of their cells: `point` or `area`.
@@ -74,6 +80,12 @@ pub struct TrainingRecipe {
     pub schedule: Schedule,
 }
 
+// Serde hands out a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(candidates: &usize) -> bool {
+    *candidates == 1
+}
+
 impl Default for TrainingRecipe {
     fn default() -> Self {
         Self {
@@ -82,6 +94,7 @@ impl Default for TrainingRecipe {
             seconds: None,
             target_psnr_db: None,
             batch_size: 16_384,
+            candidates: 1,
             seed: 0,
             footprint: Footprint::default(),
             target: None,
@@ -102,6 +115,7 @@ impl TrainingRecipe {
                 target_psnr_db: self.target_psnr_db,
             },
             batch_size: self.batch_size.min(samples),
+            candidates: self.candidates,
             seed: self.seed,
             footprint: self.footprint,
             loss: self.loss,
@@ -135,10 +149,17 @@ impl TrainingRecipe {
                     .into(),
             );
         }
-        if !(1..=1 << 24).contains(&self.batch_size) {
+        if !(1..=MOST_DRAWN).contains(&self.batch_size) {
             return Err(format!(
-                "training.batch_size is {}; it must be from 1 to 16777216",
+                "training.batch_size is {}; it must be from 1 to {MOST_DRAWN}",
                 self.batch_size
+            ));
+        }
+        let drawn = self.batch_size.saturating_mul(self.candidates);
+        if self.candidates == 0 || drawn > MOST_DRAWN {
+            return Err(format!(
+                "training.candidates is {} for each of {} samples; it must be at least 1, and all together at most {MOST_DRAWN}",
+                self.candidates, self.batch_size
             ));
         }
         self.optimizer

@@ -7,6 +7,7 @@ pub mod bench;
 mod budget;
 mod checkpoint;
 mod event;
+mod feed;
 mod guard;
 pub mod optimizer;
 mod sampler;

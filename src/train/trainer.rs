@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use super::budget::{Budget, StoppedBy};
 use super::event::{CurvePoint, Event, Flow, Progress};
+use super::feed::Feed;
 use super::guard::Guard;
 use super::optimizer::{Optimizer, OptimizerConfig};
-use super::sampler::Sampler;
 use super::schedule::Schedule;
-use crate::engine::{Batch, Engine, EngineError, Loss};
+use crate::engine::{Engine, EngineError, Loss};
 use crate::model::{Network, Parameters};
 use crate::signal::{Footprint, Signal};
 
@@ -28,6 +28,8 @@ pub struct Training {
     pub budget: Budget,
     /// Samples a step.
     pub batch_size: usize,
+    /// Samples that are drawn for each of these; those with the largest errors are learnt.
+    pub candidates: usize,
     /// Seed of the order of the samples and of where within their cells they are drawn.
     pub seed: u64,
     /// What the samples say of their cells.
@@ -128,19 +130,7 @@ impl Run<'_> {
         let Training {
             budget, batch_size, ..
         } = *self.training;
-        let sampler = Sampler::new(self.training.seed, self.signal.samples(), batch_size);
-        let mut epoch = None;
-        let mut indices = Vec::with_capacity(batch_size);
-        let mut offset = vec![0.0; self.network.d_in()];
-        let mut coordinates = vec![0.0; batch_size * self.network.d_in()];
-        let mut batch = Batch {
-            coordinates: vec![0.0; batch_size * self.network.row_width()],
-            targets: vec![0.0; batch_size * self.network.d_out()],
-            normals: match self.training.loss.needs_normals() {
-                true => vec![0.0; batch_size * self.network.d_in()],
-                false => Vec::new(),
-            },
-        };
+        let mut feed = Feed::new(self);
         let mut gradients = state.parameters.zeros_like();
         let mut good = state.clone();
         let mut pace = Pace::new(&budget, state);
@@ -151,31 +141,18 @@ impl Run<'_> {
                 finish(state, listener);
                 return Ok(reason);
             }
-            let of_step = sampler.epoch(state.step);
-            if epoch.replace(of_step) != Some(of_step) {
-                self.signal.refresh(of_step);
-            }
-            sampler.batch(state.step, &mut indices);
-            let targets = &mut batch.targets;
-            match self.training.footprint {
-                Footprint::Point => self.signal.gather(&indices, &mut coordinates, targets),
-                Footprint::Area => {
-                    sampler.offset(state.step, &mut offset);
-                    self.signal
-                        .gather_within(&offset, &indices, &mut coordinates, targets);
-                }
-            }
-            self.network.locate(&coordinates, &mut batch.coordinates);
-            if self.training.loss.needs_normals() {
-                self.signal.gather_normals(&indices, &mut batch.normals);
-            }
-            let measured = engine.loss_and_gradients(
+            let squared_error = feed.fill(state.step, engine, &state.parameters)?;
+            let mut measured = engine.loss_and_gradients(
                 self.network,
                 &state.parameters,
-                &batch,
+                &feed.batch,
                 self.training.loss,
                 &mut gradients,
             )?;
+            if let Some(squared_error) = squared_error {
+                // That of the chosen samples would say too much.
+                measured.mean_squared_error = squared_error;
+            }
             let mut flow = Flow::Continue;
             let mut sound = state.guard.accept(measured);
             if sound {

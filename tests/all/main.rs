@@ -2,6 +2,7 @@
 
 mod bench;
 mod browser;
+mod candidates;
 mod cli;
 mod cli_errors;
 mod cli_fit;

@@ -197,6 +197,7 @@ fn one_run_has_a_page_when_asked_for_and_later_too() {
     assert_eq!(asked, "asked");
     let asked = place.text("asked/report.html");
     assert_eq!(rows(&asked)[0], rows(&html)[0]);
+    assert!(place.text("asked/report.json").contains("\"report.html\""));
     let ended = place
         .run(&format!("report {folder} -o p.html --json"))
         .done();

@@ -51,6 +51,7 @@ pub fn training(kind: OptimizerKind, steps: u64) -> Training {
             ..Budget::default()
         },
         batch_size: 300,
+        candidates: 1,
         seed: 4,
         footprint: Footprint::Point,
         loss: Loss::Mse,
@@ -112,10 +113,15 @@ pub const KINDS: [OptimizerKind; 3] = [
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one_to_the_bit() {
     let network = mixed_network();
-    let runs = KINDS.map(|kind| (kind, Footprint::Point));
-    for (kind, footprint) in runs.into_iter().chain([(KINDS[0], Footprint::Area)]) {
+    let runs = KINDS.map(|kind| (kind, Footprint::Point, 1));
+    let others = [
+        (KINDS[0], Footprint::Area, 1),
+        (KINDS[0], Footprint::Point, 2),
+    ];
+    for (kind, footprint, candidates) in runs.into_iter().chain(others) {
         let training = Training {
             footprint,
+            candidates,
             ..training(kind, 40)
         };
         let whole = result_of(&training, &network);

@@ -42,6 +42,8 @@ const ALBEDO: Vec3 = [0.66, 0.62, 0.58];
 const BACKGROUND: [Vec3; 2] = [[0.91, 0.92, 0.94], [0.66, 0.68, 0.71]];
 /// Samples along each axis of a pixel at an edge.
 const SUBPIXELS: usize = 3;
+/// The largest share of pixels at edges that are sampled more finely: of a surface that is rough all over it would take minutes and show no more.
+const MOST_EDGES: f32 = 0.25;
 /// The difference of linear light between neighbouring pixels from which on they are an edge.
 const EDGE: f32 = 0.06;
 /// Distances of the probes for occlusion, as a share of the diagonal of the lattice's box.
@@ -70,6 +72,9 @@ pub fn preview<E>(
         .into_par_iter()
         .filter(|&i| is_edge(&colours, i, size))
         .collect();
+    if edges.len() as f32 > MOST_EDGES * colours.len() as f32 {
+        return Ok(picture(&colours, view.size));
+    }
     let part = |i: usize| (i as f32 + 0.5) / SUBPIXELS as f32;
     let inner: Vec<[f32; 2]> = edges
         .iter()
@@ -85,10 +90,15 @@ pub fn preview<E>(
         let sum = samples.iter().fold([0.0; 3], |sum, &c| add(sum, c));
         colours[i] = scale(sum, 1.0 / samples.len() as f32);
     }
-    Ok(RgbImage::from_fn(view.size, view.size, |x, y| {
-        let colour = colours[y as usize * size + x as usize];
+    Ok(picture(&colours, view.size))
+}
+
+/// The picture of linear light, row by row.
+fn picture(colours: &[Vec3], size: u32) -> RgbImage {
+    RgbImage::from_fn(size, size, |x, y| {
+        let colour = colours[y as usize * size as usize + x as usize];
         image::Rgb(colour.map(encode_srgb))
-    }))
+    })
 }
 
 /// 24 pictures of a full turn around the axis `up`.

@@ -1,0 +1,161 @@
+//! The samples of a step: drawn, gathered, and chosen by their errors if that is asked for.
+
+use super::sampler::Sampler;
+use super::trainer::Run;
+use crate::engine::{Batch, Engine, EngineError};
+use crate::model::Parameters;
+use crate::signal::Footprint;
+
+/// Fills the batch of every step of a run.
+pub(super) struct Feed<'a> {
+    run: &'a Run<'a>,
+    sampler: Sampler,
+    epoch: Option<u64>,
+    indices: Vec<u32>,
+    offset: Vec<f64>,
+    /// `[candidates, d_in]`
+    coordinates: Vec<f64>,
+    /// What was drawn for the batch, when there is more than that.
+    candidates: Batch,
+    /// `[candidates, d_out]`
+    values: Vec<f32>,
+    /// The samples to be learnt.
+    pub batch: Batch,
+}
+
+impl<'a> Feed<'a> {
+    /// Batches for a run.
+    pub fn new(run: &'a Run<'a>) -> Self {
+        let (training, network) = (run.training, run.network);
+        let batch = |rows: usize| Batch {
+            coordinates: vec![0.0; rows * network.row_width()],
+            targets: vec![0.0; rows * network.d_out()],
+            normals: match training.loss.needs_normals() {
+                true => vec![0.0; rows * network.d_in()],
+                false => Vec::new(),
+            },
+        };
+        let drawn = training.batch_size * training.candidates;
+        let spare = if training.candidates > 1 { drawn } else { 0 };
+        Self {
+            run,
+            sampler: Sampler::new(training.seed, run.signal.samples(), drawn),
+            epoch: None,
+            indices: Vec::with_capacity(drawn),
+            offset: vec![0.0; network.d_in()],
+            coordinates: vec![0.0; drawn * network.d_in()],
+            candidates: batch(spare),
+            values: vec![0.0; spare * network.d_out()],
+            batch: batch(training.batch_size),
+        }
+    }
+
+    /// Makes the batch that of step number `step`, and tells the mean squared error over all that were drawn if the batch is a choice of them.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the device fails.
+    pub fn fill(
+        &mut self,
+        step: u64,
+        engine: &mut dyn Engine,
+        parameters: &Parameters,
+    ) -> Result<Option<f64>, EngineError> {
+        let of_step = self.sampler.epoch(step);
+        if self.epoch.replace(of_step) != Some(of_step) {
+            self.run.signal.refresh(of_step);
+        }
+        self.sampler.batch(step, &mut self.indices);
+        if self.values.is_empty() {
+            self.gather(step, false);
+            return Ok(None);
+        }
+        self.gather(step, true);
+        let network = self.run.network;
+        let candidates = &self.candidates;
+        engine.evaluate(
+            network,
+            parameters,
+            &candidates.coordinates,
+            &mut self.values,
+        )?;
+        let d_out = network.d_out();
+        let errors: Vec<f32> = self
+            .values
+            .chunks_exact(d_out)
+            .zip(candidates.targets.chunks_exact(d_out))
+            .map(|(values, targets)| {
+                let squares = values.iter().zip(targets).map(|(v, t)| (v - t) * (v - t));
+                squares.sum()
+            })
+            .collect();
+        let chosen = largest(&errors, self.run.training.batch_size);
+        for (to, from, width) in [
+            (
+                &mut self.batch.coordinates,
+                &candidates.coordinates,
+                network.row_width(),
+            ),
+            (&mut self.batch.targets, &candidates.targets, d_out),
+            (&mut self.batch.normals, &candidates.normals, network.d_in()),
+        ] {
+            for (to, &row) in to.chunks_exact_mut(width).zip(&chosen) {
+                to.copy_from_slice(&from[row as usize * width..][..width]);
+            }
+        }
+        let sum: f64 = errors.iter().copied().map(f64::from).sum();
+        Ok(Some(sum / self.values.len() as f64))
+    }
+
+    /// Gathers what was drawn into the candidates, or right into the batch.
+    fn gather(&mut self, step: u64, as_candidates: bool) {
+        let (signal, network) = (self.run.signal, self.run.network);
+        let batch = match as_candidates {
+            true => &mut self.candidates,
+            false => &mut self.batch,
+        };
+        match self.run.training.footprint {
+            Footprint::Point => {
+                signal.gather(&self.indices, &mut self.coordinates, &mut batch.targets);
+            }
+            Footprint::Area => {
+                self.sampler.offset(step, &mut self.offset);
+                signal.gather_within(
+                    &self.offset,
+                    &self.indices,
+                    &mut self.coordinates,
+                    &mut batch.targets,
+                );
+            }
+        }
+        network.locate(&self.coordinates, &mut batch.coordinates);
+        if self.run.training.loss.needs_normals() {
+            signal.gather_normals(&self.indices, &mut batch.normals);
+        }
+    }
+}
+
+/// The places of the `count` largest errors, in their order; of equal ones the first.
+fn largest(errors: &[f32], count: usize) -> Vec<u32> {
+    let mut places: Vec<u32> = (0..errors.len() as u32).collect();
+    if count < places.len() {
+        places.select_nth_unstable_by(count, |&a, &b| {
+            let by_error = errors[b as usize].total_cmp(&errors[a as usize]);
+            by_error.then(a.cmp(&b))
+        });
+        places.truncate(count);
+        places.sort_unstable();
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_errors_are_chosen_in_their_order() {
+        assert_eq!(largest(&[0.1, 0.9, 0.3, 0.9, 0.9], 2), [1, 3]);
+        assert_eq!(largest(&[0.1, 0.9, 0.3], 3), [0, 1, 2]);
+        assert_eq!(largest(&[f32::NAN, 0.9, 0.3], 1), [0]);
+    }
+}
