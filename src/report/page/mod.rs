@@ -1,7 +1,7 @@
 //! `report.html`: a comparison or a run as one page that needs nothing else, neither files nor a network.
 //!
 //! What is text or a table is written here, so that it can be read without a script; charts, zoom and everything else that moves is made by
-//! `page.js` from the JSON that `data.rs` puts into the page.
+//! the scripts from the JSON that `data.rs` puts into the page.
 
 mod data;
 mod exhibits;
@@ -52,7 +52,16 @@ pub struct PageRun {
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+/// Everything on the page that moves. Nothing is loaded; without it tables, pictures and recipes are all there.
+const SCRIPT: &str = concat!(
+    "\"use strict\";\n(() => {\n",
+    include_str!("elements.js"),
+    include_str!("charts.js"),
+    include_str!("pictures.js"),
+    include_str!("meshes.js"),
+    include_str!("page.js"),
+    "})();\n"
+);
 
 /// The page as HTML.
 pub fn page(page: &Page) -> String {
