@@ -83,7 +83,7 @@ pub fn knot() -> Mesh {
             vertex(i + 1, j + 1),
             vertex(i, j + 1),
         ];
-        [[a, b, c], [a, c, d]]
+        [[a, c, b], [a, d, c]]
     });
     Mesh {
         vertices,

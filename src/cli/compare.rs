@@ -17,7 +17,7 @@ use super::{CliError, Outcome, command_line, interrupt, print};
 use crate::device::{self, Chosen};
 use crate::report::{
     CompareReport, ComparedFit, ComparedInput, ComparedModel, InputReport, RunReport, curves_svg,
-    format_count, to_json,
+    to_json,
 };
 use crate::train::StoppedBy;
 
@@ -35,6 +35,7 @@ Examples:
   inr compare assets/harbour.png --models fourier-kan,siren --params 50k --time 30s --out out/30s
   inr compare assets/harbour.png --models siren,wire --steps 200 --json --out out/siren-wire
 
+Every model gets 1,000 steps and 200,000 parameters, or as many as the input has samples, unless flags say otherwise.
 A Markdown table is printed. The folder out/<name>-compare (of several inputs out/compare/<name>)
 gets a folder for each model with its reconstruction, report, model file and so on;
 compare.json, compare.csv, compare.md, compare.tex and curves.svg (running PSNR over time) are written
@@ -51,7 +52,7 @@ pub(super) struct Compare {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', required = true)]
     models: Vec<String>,
     /// What the networks have in common: parameters, bytes of the model file (4 for each of --params), or nothing, so that every
-    /// model has the size of its preset
+    /// model has the size of its preset, but at most a parameter a sample
     #[arg(
         long = "match",
         value_name = "WHAT",
@@ -125,8 +126,16 @@ struct Comparison<'a> {
     device: &'a Chosen,
     plan: &'a Plan,
     report: CompareReport,
+    /// The rows of every input: first those of filters, then one for each run, empty until it is there.
+    rows: Vec<InputRows>,
     failures: Vec<String>,
     target_missed: bool,
+}
+
+/// The rows of an input.
+struct InputRows {
+    filters: Vec<ComparedModel>,
+    fits: Vec<Option<ComparedModel>>,
 }
 
 impl Compare {
@@ -144,7 +153,10 @@ impl Compare {
                 write_page(&plan.folder, &talk)?;
             }
             if interrupted {
-                talk.say("interrupted; the same command goes on with it");
+                talk.say(match plan.goes_on {
+                    true => "interrupted; the same command goes on with it",
+                    false => "interrupted; the same command without --force goes on with it",
+                });
                 break;
             }
         }
@@ -188,8 +200,22 @@ impl<'a> Comparison<'a> {
                 inputs: inputs.collect(),
                 means: Vec::new(),
             },
+            rows: plan
+                .inputs
+                .iter()
+                .map(|input| plan.rows_of(input))
+                .collect(),
             failures: Vec::new(),
             target_missed: false,
+        }
+    }
+
+    /// Makes the rows of the inputs those of the report.
+    fn renew(&mut self) {
+        for (index, rows) in self.rows.iter().enumerate() {
+            let fits = rows.fits.iter().flatten();
+            let models = rows.filters.iter().chain(fits).cloned().collect();
+            self.report.set(index, models);
         }
     }
 
@@ -200,12 +226,10 @@ impl<'a> Comparison<'a> {
         // Decoded again and not kept from the planning, so that only one input is in memory.
         let source = input.load(self.plan.holdout)?;
         if let Some(held_out) = &source.held_out {
-            for row in held_out.interpolate(&input.folder)? {
-                self.report.add(index, row);
-            }
+            self.rows[index].filters = held_out.interpolate(&input.folder)?;
         }
         let mut curves = Vec::new();
-        for run in &input.runs {
+        for (place, run) in input.runs.iter().enumerate() {
             if interrupt::requested() {
                 return Ok(Outcome::Interrupted);
             }
@@ -226,6 +250,7 @@ impl<'a> Comparison<'a> {
                 Ok(report) => report,
                 // One model that cannot be trained is no reason to lose the others.
                 Err(CliError::Train(error)) => {
+                    self.rows[index].fits[place] = None;
                     self.failures.push(format!("{}: {error}", run.place));
                     continue;
                 }
@@ -247,14 +272,12 @@ impl<'a> Comparison<'a> {
             ));
             self.target_missed |= misses_target(run, &fitted);
             let interrupted = fitted.training.stopped_by == StoppedBy::Interrupt;
-            self.report.add(
-                index,
-                ComparedModel {
-                    model: run.model.clone(),
-                    fit: Some(ComparedFit::new(&fitted, run.place.clone())),
-                    metrics,
-                },
-            );
+            self.rows[index].fits[place] = Some(ComparedModel {
+                model: run.model.clone(),
+                fit: Some(ComparedFit::new(&fitted, run.place.clone())),
+                metrics,
+            });
+            self.renew();
             self.write()?;
             curves.push((run.place.clone(), fitted.training.curve));
             let svg = curves_svg(&input.path.display().to_string(), &curves);
@@ -297,14 +320,7 @@ impl<'a> Comparison<'a> {
         // A model has the same size with every seed.
         let first = self.plan.seeds.first();
         for run in input.runs.iter().filter(|run| Some(&run.seed) == first) {
-            if let Some([asked, parameters]) = run.off_size() {
-                self.talk.say(&format!(
-                    "{} cannot come nearer to {} parameters than {}",
-                    run.model,
-                    format_count(asked as u64),
-                    format_count(parameters as u64)
-                ));
-            }
+            self.talk.size(&run.model, &run.resolved);
         }
     }
 }

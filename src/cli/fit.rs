@@ -75,6 +75,7 @@ impl Fit {
             device.name,
             device.reason
         ));
+        talk.size(&resolved.recipe.model.preset, &resolved);
         let segments = resolved.network.segments();
         if let Some(seconds) = layout.seconds().filter(|_| segments > 1) {
             talk.say(&format!(
@@ -94,7 +95,8 @@ impl Fit {
             resume: self.resume,
         };
         let mut report = session.fit()?;
-        if self.html {
+        // A page of an earlier part of the run would be out of date.
+        if self.html || folder.file(folder::REPORT_PAGE).exists() {
             report.files.push(folder::REPORT_PAGE.into());
             folder.write(folder::REPORT, to_json(&report).as_bytes())?;
             write_page(&folder, &talk)?;

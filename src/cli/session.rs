@@ -77,17 +77,18 @@ impl Session<'_> {
             ));
         }
 
-        let rendering = self.reconstruct(&state.parameters, &layout)?;
-        self.talk.clear();
-        let metrics = render::measure(self.signal, &rendering)?;
+        // Before anything is drawn, which may take longer than somebody waits.
         let model = model(self.resolved, &layout, state.parameters);
         let bytes = model.to_bytes();
+        self.folder.write(folder::MODEL, &bytes)?;
+        let rendering = self.reconstruct(&model.parameters, &layout)?;
+        self.talk.clear();
+        let metrics = render::measure(self.signal, &rendering)?;
         let reconstruction = format!(
             "{}.{}",
             folder::RECONSTRUCTION,
             rendering.lossless_extension()
         );
-        self.folder.write(folder::MODEL, &bytes)?;
         self.folder.write(
             &reconstruction,
             &rendering.encode(Path::new(&reconstruction))?,
@@ -163,6 +164,15 @@ impl Session<'_> {
         if let Some(report) = report.as_ref().filter(|report| report.version != VERSION) {
             return Err(self.other_run(format!("it is of inr {}", report.version)));
         }
+        if let Some(report) = report
+            .as_ref()
+            .filter(|report| report.device != self.device.name)
+        {
+            return Err(self.other_run(format!(
+                "it ran on {}, not on {}",
+                report.device, self.device.name
+            )));
+        }
         let recipe: Recipe = std::str::from_utf8(&recipe)
             .map_err(|e| e.to_string())
             .and_then(|text| toml::from_str(text).map_err(|e| e.message().to_string()))
@@ -182,16 +192,29 @@ impl Session<'_> {
             self.resumed(&training, bytes)
                 .map_err(|error| match error {
                     CheckpointError::OtherRecipe(difference) => self.other_run(difference),
+                    CheckpointError::OtherContent => {
+                        self.other_run(format!("{} was another then", input.path))
+                    }
                     CheckpointError::Damaged(reason) => damaged(folder::CHECKPOINT, reason).into(),
                 })?;
         }
         match report {
-            Some(report) if report.training.stopped_by != StoppedBy::Interrupt => Ok(Some(report)),
+            Some(report)
+                if report.training.stopped_by != StoppedBy::Interrupt && self.is_whole(&report) =>
+            {
+                Ok(Some(report))
+            }
             Some(_) if checkpoint.is_none() => {
                 Err(FolderError::NoCheckpoint(self.folder.path().to_owned()).into())
             }
             _ => Ok(None),
         }
+    }
+
+    /// Whether the results of a run are all still there; what is lost is made again of the checkpoint.
+    fn is_whole(&self, report: &RunReport) -> bool {
+        let mut files = report.files.iter();
+        files.all(|name| name == folder::CHECKPOINT || self.folder.file(name).exists())
     }
 
     fn other_run(&self, difference: String) -> CliError {
@@ -225,13 +248,14 @@ impl Session<'_> {
         json!({
             "signal": self.signal.layout(),
             "footprint": training.footprint,
-            // Tells pictures of one size apart.
-            "spectrum": self.signal.spectrum().rms_frequency,
+            train::CONTENT: self.signal.spectrum().rms_frequency,
             "layers": self.resolved.network.layers(),
             "segments": self.resolved.network.segments(),
             "optimizer": training.optimizer,
             "loss": training.loss,
             "batch_size": training.batch_size,
+            "candidates": (training.candidates != 1).then_some(training.candidates),
+            "spectral_weight": (training.spectral_weight != 0.0).then_some(training.spectral_weight),
             "seed": training.seed,
         })
     }

@@ -51,6 +51,17 @@ impl Talk {
         }
     }
 
+    /// That a model could not be sized as asked, if it could not.
+    pub fn size(&self, model: &str, resolved: &Resolved) {
+        if let Some([asked, parameters]) = resolved.off_size() {
+            self.say(&format!(
+                "{model} cannot come nearer to {} parameters than {}",
+                format_count(asked as u64),
+                format_count(parameters as u64)
+            ));
+        }
+    }
+
     /// The layers and the recipe, for people who asked for more.
     pub fn recipe(&self, resolved: &Resolved) {
         for layer in resolved.network.summary() {

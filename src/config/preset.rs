@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
+use super::purpose::{DEFAULT_RECIPE, Purposes};
 use super::table::nearest;
 
 /// The preset of `inr fit` without `--model`.
@@ -135,6 +136,13 @@ impl Preset {
             }
             _ => None,
         }
+    }
+
+    /// Whether it has settings for a recipe; all have [`DEFAULT_RECIPE`].
+    pub fn has_recipe(&self, recipe: &str) -> bool {
+        let table = self.table();
+        let recipes = table.get(Purposes::RECIPE).and_then(toml::Value::as_table);
+        recipe == DEFAULT_RECIPE || recipes.is_some_and(|recipes| recipes.contains_key(recipe))
     }
 
     /// The config file as a table, without what is said about it.

@@ -65,6 +65,9 @@ pub struct TrainingRecipe {
     /// Samples drawn for each of a step, of which those with the largest errors are learnt; 1 learns all that are drawn.
     #[serde(skip_serializing_if = "is_one")]
     pub candidates: usize,
+    /// Weight of a multi-resolution STFT loss beside the mean squared error, for sounds; 0 leaves it out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub spectral_weight: f64,
     /// Seed of the initial weights and of the order of the samples.
     pub seed: u64,
     /// What the samples say of their cells: `point` or `area`.
@@ -82,6 +85,12 @@ pub struct TrainingRecipe {
 
 // Serde hands out a reference.
 #[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(weight: &f64) -> bool {
+    *weight == 0.0
+}
+
+// Serde hands out a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_one(candidates: &usize) -> bool {
     *candidates == 1
 }
@@ -95,6 +104,7 @@ impl Default for TrainingRecipe {
             target_psnr_db: None,
             batch_size: 16_384,
             candidates: 1,
+            spectral_weight: 0.0,
             seed: 0,
             footprint: Footprint::default(),
             target: None,
@@ -116,6 +126,7 @@ impl TrainingRecipe {
             },
             batch_size: self.batch_size.min(samples),
             candidates: self.candidates,
+            spectral_weight: self.spectral_weight,
             seed: self.seed,
             footprint: self.footprint,
             loss: self.loss,

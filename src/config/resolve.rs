@@ -9,8 +9,10 @@ use super::preset::{DEFAULT_PRESET, Preset};
 use super::purpose::{DEFAULT_PURPOSE, DEFAULT_RECIPE, Purposes};
 use super::recipe::{ModelRecipe, Recipe, TrainingRecipe};
 use super::table::{merge, nearest, parse_pair, set};
+use crate::engine::Loss;
 use crate::model::{Hints, Network, SizeBudget, size_to_budget, value_layer};
 use crate::signal::DistanceTarget;
+use crate::train::spectral;
 
 /// The name in `model.preset` of a recipe that starts from no preset.
 pub const CUSTOM: &str = "custom";
@@ -93,6 +95,19 @@ pub struct Resolved {
     pub network: Network,
     /// The parameters that were asked for by a flag.
     pub asked: Option<usize>,
+}
+
+/// Networks count as equally large when they differ by no more than this share.
+const SAME_SIZE: f64 = 0.03;
+
+impl Resolved {
+    /// The parameters asked for and those that the network has, when they differ noticeably.
+    pub fn off_size(&self) -> Option<[usize; 2]> {
+        let asked = self.asked?;
+        let parameters = self.network.parameter_count();
+        let off = parameters.abs_diff(asked) as f64 > SAME_SIZE * asked as f64;
+        off.then_some([asked, parameters])
+    }
 }
 
 /// Lays preset, purpose, recipe, file and settings over each other, sizes the layers and checks everything.
@@ -213,7 +228,12 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     recipe.model.parameters_per_sample = None;
     recipe.model.segment_seconds = None;
     recipe.model.segments = signal.seconds.map(|_| segments);
-    recipe.training.batch_size = recipe.training.batch_size.min(signal.samples);
+    let batch_size = &mut recipe.training.batch_size;
+    *batch_size = (*batch_size).min(signal.samples);
+    if recipe.training.spectral_weight > 0.0 {
+        // Whole spans.
+        *batch_size -= *batch_size % spectral::span(signal.samples, *batch_size);
+    }
     if let Some(samples) = recipe.training.samples.take() {
         let steps = samples.div_ceil(recipe.training.batch_size as u64);
         recipe.training.steps = Some(recipe.training.steps.map_or(steps, |s| s.min(steps)));
@@ -266,6 +286,9 @@ fn within_segment(hints: &Hints, segments: usize) -> Hints {
 
 /// Whether the samples of the signal have what the loss is made of, and the network learns what the loss is of.
 fn check_loss(training: &TrainingRecipe, signal: &SignalFacts) -> Result<(), String> {
+    if training.spectral_weight != 0.0 {
+        check_spectral(training, signal)?;
+    }
     if !training.loss.needs_normals() {
         return Ok(());
     }
@@ -280,6 +303,33 @@ fn check_loss(training: &TrainingRecipe, signal: &SignalFacts) -> Result<(), Str
             "training.loss is oriented, which makes a network the distance itself; give --set training.target=sdf too".into(),
         ),
     }
+}
+
+/// Whether there are spectra to learn from.
+fn check_spectral(training: &TrainingRecipe, signal: &SignalFacts) -> Result<(), String> {
+    let weight = training.spectral_weight;
+    if !(weight.is_finite() && weight > 0.0) {
+        return Err(format!(
+            "training.spectral_weight is {weight}; it must be a finite number of at least 0"
+        ));
+    }
+    if signal.seconds.is_none() {
+        return Err("training.spectral_weight is for sounds; leave it out".into());
+    }
+    if training.loss != Loss::Mse || training.candidates > 1 {
+        return Err(
+            "training.spectral_weight goes with training.loss=mse and training.candidates=1 only"
+                .into(),
+        );
+    }
+    let fewest = training.batch_size.min(signal.samples);
+    if fewest < spectral::SHORTEST_SPAN {
+        return Err(format!(
+            "training.spectral_weight needs batches and sounds of at least {} samples, and there are {fewest}",
+            spectral::SHORTEST_SPAN
+        ));
+    }
+    Ok(())
 }
 
 /// Merges `over`; when it names an end of the run, the ends known so far are dropped, for `--time 10m` does not mean "but at most

@@ -151,11 +151,7 @@ pub fn render(
     engine: &mut dyn Engine,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Rendering, RenderError> {
-    let field = Field {
-        layout: &target.layout,
-        ..field
-    };
-    renderable(field.layout).render(field, &target.points, engine, progress)
+    renderable(&target.layout).render(field, &target.points, engine, progress)
 }
 
 /// Draws `field`: the bytes of a PNG file.

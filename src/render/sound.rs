@@ -104,6 +104,15 @@ impl Renderable for SoundLayout {
                 self.channels, other.channels
             )));
         }
+        // Rounding to whole frames leaves less than a frame.
+        let frame = 1.0 / f64::from(self.sample_rate.min(other.sample_rate));
+        if (self.seconds() - other.seconds()).abs() > 1.5 * frame {
+            return Err(RenderError::Mismatch(format!(
+                "the model is of {:.3} s of sound and the reference lasts {:.3} s",
+                self.seconds(),
+                other.seconds()
+            )));
+        }
         let layout = SoundLayout {
             peak: self.peak,
             ..other.clone()

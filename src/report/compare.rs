@@ -109,6 +109,15 @@ impl ComparedFit {
 }
 
 impl CompareReport {
+    /// Makes `models` the rows of an input.
+    ///
+    /// # Panics
+    /// If there is no such input.
+    pub fn set(&mut self, input: usize, models: Vec<ComparedModel>) {
+        self.inputs[input].models = models;
+        self.means = means::means(&self.inputs, &self.seeds);
+    }
+
     /// Adds a row to an input.
     ///
     /// # Panics
@@ -179,19 +188,19 @@ mod tests {
         report.add(2, fit("siren", 1, 90.0, StoppedBy::Interrupt));
         // Seed 0 has the mean 25 and seed 1 27.5, whose deviation is 2.5 / √2. Bicubic is better on a, siren on b.
         let expected = "\
-| input     | model   | seed | parameters | steps | seconds | psnr_db | psnr_db sd |   ssim | rank | wins |
-| --------- | ------- | ---: | ---------: | ----: | ------: | ------: | ---------: | -----: | ---: | ---: |
-| a         | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
-| a         | siren   |    0 |      1,200 |    30 |     2.0 |   20.00 |          - | 0.5000 |    - |    - |
-| a         | siren   |    1 |      1,200 |    30 |     2.1 |   21.00 |          - | 0.5000 |    - |    - |
-| b         | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
-| b         | siren   |    0 |      1,200 |    30 |     3.0 |   30.00 |          - | 0.5000 |    - |    - |
-| b         | siren   |    1 |      1,200 |    30 |     3.4 |   34.00 |          - | 0.5000 |    - |    - |
-| c         | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
-| c         | siren   |    0 |      1,200 |    30 |     4.0 |   40.00 |          - | 0.5000 |    - |    - |
-| c         | siren   |    1 |      1,200 |    30 |     9.0 |   90.00 |          - | 0.5000 |    - |    - |
-| mean of 2 | bicubic |    - |          - |     - |       - |   25.00 |          - | 0.5000 | 1.50 |    1 |
-| mean of 2 | siren   |    - |      1,200 |    30 |     2.6 |   26.25 |      1.768 | 0.5000 | 1.50 |    1 |
+| input     | model               | seed | parameters | steps | seconds | psnr_db | psnr_db sd |   ssim | rank | wins |
+| --------- | ------------------- | ---: | ---------: | ----: | ------: | ------: | ---------: | -----: | ---: | ---: |
+| a         | bicubic             |    - |          - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
+| a         | siren               |    0 |      1,200 |    30 |     2.0 |   20.00 |          - | 0.5000 |    - |    - |
+| a         | siren               |    1 |      1,200 |    30 |     2.1 |   21.00 |          - | 0.5000 |    - |    - |
+| b         | bicubic             |    - |          - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
+| b         | siren               |    0 |      1,200 |    30 |     3.0 |   30.00 |          - | 0.5000 |    - |    - |
+| b         | siren               |    1 |      1,200 |    30 |     3.4 |   34.00 |          - | 0.5000 |    - |    - |
+| c         | bicubic             |    - |          - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
+| c         | siren               |    0 |      1,200 |    30 |     4.0 |   40.00 |          - | 0.5000 |    - |    - |
+| c         | siren (interrupted) |    1 |      1,200 |    30 |     9.0 |   90.00 |          - | 0.5000 |    - |    - |
+| mean of 2 | bicubic             |    - |          - |     - |       - |   25.00 |          - | 0.5000 | 1.50 |    1 |
+| mean of 2 | siren               |    - |      1,200 |    30 |     2.6 |   26.25 |      1.768 | 0.5000 | 1.50 |    1 |
 ";
         assert_eq!(report.table().markdown(), expected);
         let json = serde_json::to_value(&report).unwrap();

@@ -30,6 +30,8 @@ impl InputReport {
             value["channels"] = json!(layout.d_out());
             value["colour"] = colour;
         }
+        // One file has one name.
+        let path = path.strip_prefix(".").unwrap_or(path);
         Self {
             path: path.display().to_string(),
             layout: value,

@@ -14,9 +14,12 @@ pub struct Table {
 impl Table {
     /// Markdown with aligned columns: words to the left, numbers to the right.
     pub fn markdown(&self) -> String {
+        let escaped = |cells: &[String]| -> Vec<String> {
+            cells.iter().map(|cell| cell.replace('|', "\\|")).collect()
+        };
+        let rows: Vec<Vec<String>> = self.rows.iter().map(|row| escaped(row)).collect();
         let width = |column: usize| {
-            self.rows
-                .iter()
+            rows.iter()
                 .map(|row| row[column].chars().count())
                 .chain([self.header[column].chars().count(), 3])
                 .max()
@@ -40,7 +43,7 @@ impl Table {
                 _ => format!("{}:", "-".repeat(width - 1)),
             })
             .collect();
-        let lines = [&self.header, &rule].into_iter().chain(&self.rows);
+        let lines = [&self.header, &rule].into_iter().chain(&rows);
         lines.map(|cells| line(cells)).collect()
     }
 
@@ -101,6 +104,11 @@ fn latex_cell(text: &str) -> String {
             '\\' => cell += "\\textbackslash{}",
             '~' => cell += "\\textasciitilde{}",
             '^' => cell += "\\textasciicircum{}",
+            '<' => cell += "\\textless{}",
+            '>' => cell += "\\textgreater{}",
+            '|' => cell += "\\textbar{}",
+            // Behind the end of a row they would belong to it.
+            '[' | '*' => cell.extend(['{', c, '}']),
             c => cell.push(c),
         }
     }
@@ -134,6 +142,8 @@ mod tests {
     #[test]
     fn other_programs_get_the_same_cells() {
         let mut table = table();
+        table.rows[0][0] = "a|b".into();
+        assert!(table.markdown().contains("| a\\|b "));
         table.rows[0][0] = "a, \"b\" & 50%_".into();
         assert_eq!(
             table.csv(),
@@ -153,6 +163,10 @@ fourier-kan & 2.00 \\\\
         assert_eq!(
             latex_cell(r"~\^{x}$#"),
             r"\textasciitilde{}\textbackslash{}\textasciicircum{}\{x\}\$\#"
+        );
+        assert_eq!(
+            latex_cell("[a]|<*>"),
+            r"{[}a]\textbar{}\textless{}{*}\textgreater{}"
         );
     }
 }

@@ -202,6 +202,24 @@ fn content(
     Ok((format, content))
 }
 
+/// The sides of the box around points of the surface, which is all that there is to know of a formula; none without a surface.
+fn extents(body: &Body) -> Option<[f32; 3]> {
+    const POINTS: u64 = 20_000;
+    body.surface(&mut Random::new(0, 0))?;
+    let points = (0..POINTS).into_par_iter();
+    let points = points.filter_map(|index| body.surface(&mut Random::new(5, index)));
+    let none = || ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
+    let wider = |(low, high): ([f32; 3], [f32; 3]), (a, b): ([f32; 3], [f32; 3])| {
+        let axes = [0, 1, 2];
+        (
+            axes.map(|axis| f32::min(low[axis], a[axis])),
+            axes.map(|axis| f32::max(high[axis], b[axis])),
+        )
+    };
+    let (low, high) = points.map(|(point, _)| (point, point)).reduce(none, wider);
+    Some([0, 1, 2].map(|axis| high[axis] - low[axis]))
+}
+
 /// The mesh in a file, in its own units, without what it takes to know distances; none when the file holds something else.
 ///
 /// # Errors
@@ -243,15 +261,15 @@ impl Shape {
             reason,
         };
         let body = Body::Analytic(Analytic::parse(formula).map_err(fault)?);
-        if body.surface(&mut Random::new(0, 0)).is_none() {
+        let Some(extents) = extents(&body) else {
             return Err(fault(
                 "it has no surface in the box from -1 to 1".to_string(),
             ));
-        }
+        };
         Ok(Self::of(
             body,
             Frame::IDENTITY,
-            [2.0; 3],
+            extents,
             UpAxis::Z,
             Vec::new(),
         ))

@@ -166,7 +166,8 @@ impl Sound {
     /// A sound from values in memory, whose peak is found.
     pub fn new(mut layout: SoundLayout, samples: Vec<f32>) -> Self {
         let peak = samples.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
-        layout.peak = if peak > 0.0 { peak } else { 1.0 };
+        // What has no reciprocal in f32 is silence.
+        layout.peak = if peak >= f32::MIN_POSITIVE { peak } else { 1.0 };
         Self { layout, samples }
     }
 

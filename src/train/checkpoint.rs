@@ -12,6 +12,9 @@ use crate::model::file::{fill, tensors_from_bytes, tensors_to_bytes};
 /// The metadata key under which the rest of the state lies.
 const KEY: &str = "inr-checkpoint";
 
+/// The field of an identity that tells signals of one size apart.
+pub const CONTENT: &str = "spectrum";
+
 /// Why a checkpoint cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum CheckpointError {
@@ -23,6 +26,9 @@ pub enum CheckpointError {
         "the checkpoint belongs to another recipe ({0}); start again with --force, or give the flags of the first run"
     )]
     OtherRecipe(String),
+    /// The recipe is the same, but not what was fitted.
+    #[error("the checkpoint belongs to a file of other content; start again with --force")]
+    OtherContent,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -75,6 +81,9 @@ pub fn from_bytes(
     let rest: Rest =
         serde_json::from_str(&text).map_err(|e| CheckpointError::Damaged(e.to_string()))?;
     if let Some(difference) = first_difference(&rest.identity, identity) {
+        if difference.starts_with(CONTENT) {
+            return Err(CheckpointError::OtherContent);
+        }
         return Err(CheckpointError::OtherRecipe(difference));
     }
     let mut state = State::new(training, parameters);

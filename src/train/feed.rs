@@ -1,10 +1,30 @@
-//! The samples of a step: drawn, gathered, and chosen by their errors if that is asked for.
+//! The samples of a step: drawn and gathered; if that is asked for, chosen by their errors, or drawn in spans for a loss on spectra.
 
 use super::sampler::Sampler;
+use super::spectral::{self, Spectral};
 use super::trainer::Run;
-use crate::engine::{Batch, Engine, EngineError};
+use crate::engine::{Batch, Engine, EngineError, Measured};
 use crate::model::Parameters;
 use crate::signal::Footprint;
+
+/// What is known of a batch before its step, where the engine measures another thing.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Known {
+    loss: Option<f64>,
+    mean_squared_error: Option<f64>,
+}
+
+impl Known {
+    /// It instead of what was measured.
+    pub fn over(self, measured: Measured) -> Measured {
+        Measured {
+            loss: self.loss.unwrap_or(measured.loss),
+            mean_squared_error: self
+                .mean_squared_error
+                .unwrap_or(measured.mean_squared_error),
+        }
+    }
+}
 
 /// Fills the batch of every step of a run.
 pub(super) struct Feed<'a> {
@@ -17,7 +37,8 @@ pub(super) struct Feed<'a> {
     coordinates: Vec<f64>,
     /// What was drawn for the batch, when there is more than that.
     candidates: Batch,
-    /// `[candidates, d_out]`
+    spectral: Option<Spectral>,
+    /// What the network says of what was drawn, `[candidates, d_out]`, where that matters.
     values: Vec<f32>,
     /// The samples to be learnt.
     pub batch: Batch,
@@ -36,21 +57,37 @@ impl<'a> Feed<'a> {
             },
         };
         let drawn = training.batch_size * training.candidates;
+        let samples = run.signal.samples();
+        let spectral = (training.spectral_weight > 0.0).then(|| {
+            let span = spectral::span(samples, training.batch_size);
+            (
+                Spectral::new(training.spectral_weight, span, network.d_out()),
+                span,
+            )
+        });
+        let sampler = match &spectral {
+            Some((spectral, span)) => {
+                Sampler::new(training.seed, spectral.places(samples), drawn / span)
+            }
+            None => Sampler::new(training.seed, samples, drawn),
+        };
         let spare = if training.candidates > 1 { drawn } else { 0 };
+        let evaluated = if spectral.is_some() { drawn } else { spare };
         Self {
             run,
-            sampler: Sampler::new(training.seed, run.signal.samples(), drawn),
+            sampler,
+            spectral: spectral.map(|(spectral, _)| spectral),
             epoch: None,
             indices: Vec::with_capacity(drawn),
             offset: vec![0.0; network.d_in()],
             coordinates: vec![0.0; drawn * network.d_in()],
             candidates: batch(spare),
-            values: vec![0.0; spare * network.d_out()],
+            values: vec![0.0; evaluated * network.d_out()],
             batch: batch(training.batch_size),
         }
     }
 
-    /// Makes the batch that of step number `step`, and tells the mean squared error over all that were drawn if the batch is a choice of them.
+    /// Makes the batch that of step number `step`.
     ///
     /// # Errors
     /// [`EngineError`] when the device fails.
@@ -59,17 +96,54 @@ impl<'a> Feed<'a> {
         step: u64,
         engine: &mut dyn Engine,
         parameters: &Parameters,
-    ) -> Result<Option<f64>, EngineError> {
+    ) -> Result<Known, EngineError> {
         let of_step = self.sampler.epoch(step);
         if self.epoch.replace(of_step) != Some(of_step) {
             self.run.signal.refresh(of_step);
         }
         self.sampler.batch(step, &mut self.indices);
+        if let Some(spectral) = &self.spectral {
+            spectral.spread(self.run.signal.samples(), &mut self.indices);
+            self.gather(step, false);
+            return self.add_spectra(engine, parameters);
+        }
         if self.values.is_empty() {
             self.gather(step, false);
-            return Ok(None);
+            return Ok(Known::default());
         }
         self.gather(step, true);
+        self.choose(engine, parameters)
+    }
+
+    /// Moves the targets by the loss on spectra.
+    fn add_spectra(
+        &mut self,
+        engine: &mut dyn Engine,
+        parameters: &Parameters,
+    ) -> Result<Known, EngineError> {
+        let Batch {
+            coordinates,
+            targets,
+            ..
+        } = &mut self.batch;
+        engine.evaluate(self.run.network, parameters, coordinates, &mut self.values)?;
+        let squares = self.values.iter().zip(&*targets);
+        let sum: f64 = squares.map(|(v, t)| f64::from(v - t).powi(2)).sum();
+        let mean_squared_error = sum / targets.len() as f64;
+        let spectral = self.spectral.as_ref();
+        let added = spectral.map_or(0.0, |spectral| spectral.pull(&self.values, targets));
+        Ok(Known {
+            loss: Some(mean_squared_error + added),
+            mean_squared_error: Some(mean_squared_error),
+        })
+    }
+
+    /// Makes the candidates with the largest errors the batch; the error of all is known then, and that of the batch says too much.
+    fn choose(
+        &mut self,
+        engine: &mut dyn Engine,
+        parameters: &Parameters,
+    ) -> Result<Known, EngineError> {
         let network = self.run.network;
         let candidates = &self.candidates;
         engine.evaluate(
@@ -103,7 +177,10 @@ impl<'a> Feed<'a> {
             }
         }
         let sum: f64 = errors.iter().copied().map(f64::from).sum();
-        Ok(Some(sum / self.values.len() as f64))
+        Ok(Known {
+            loss: None,
+            mean_squared_error: Some(sum / self.values.len() as f64),
+        })
     }
 
     /// Gathers what was drawn into the candidates, or right into the batch.

@@ -30,6 +30,8 @@ pub struct Training {
     pub batch_size: usize,
     /// Samples that are drawn for each of these; those with the largest errors are learnt.
     pub candidates: usize,
+    /// Weight of the loss on spectra beside the mean squared error; 0 leaves it out.
+    pub spectral_weight: f64,
     /// Seed of the order of the samples and of where within their cells they are drawn.
     pub seed: u64,
     /// What the samples say of their cells.
@@ -141,20 +143,16 @@ impl Run<'_> {
                 finish(state, listener);
                 return Ok(reason);
             }
-            let squared_error = feed.fill(state.step, engine, &state.parameters)?;
-            let mut measured = engine.loss_and_gradients(
+            let known = feed.fill(state.step, engine, &state.parameters)?;
+            let measured = engine.loss_and_gradients(
                 self.network,
                 &state.parameters,
                 &feed.batch,
                 self.training.loss,
                 &mut gradients,
             )?;
-            if let Some(squared_error) = squared_error {
-                // That of the chosen samples would say too much.
-                measured.mean_squared_error = squared_error;
-            }
             let mut flow = Flow::Continue;
-            let mut sound = state.guard.accept(measured);
+            let mut sound = state.guard.accept(known.over(measured));
             if sound {
                 if state.step.is_multiple_of(STEPS_BETWEEN_SNAPSHOTS) {
                     // Now that its loss is seen to be sound, and not right after the step that led here.

@@ -1,8 +1,8 @@
 //! All integration tests in one program, so that the library is linked once.
 
+mod batches;
 mod bench;
 mod browser;
-mod candidates;
 mod cli;
 mod cli_errors;
 mod cli_fit;

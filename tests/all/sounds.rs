@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use hound::{SampleFormat as WavFormat, WavReader, WavSpec, WavWriter};
-use inr::render;
+use inr::engine::TiledEngine;
+use inr::model::{Hints, Network};
+use inr::render::{self, Field, RenderRequest, Rendering};
 use inr::signal::{Layout, SampleFormat, Signal, Sound, SoundLayout, load};
 use serde_json::Value;
 
@@ -381,5 +383,51 @@ fn every_preset_fits_a_sound() {
     let place = place();
     for model in super::cli_fit::presets(&place) {
         place.fit(&format!("chime.wav --model {model}"));
+    }
+}
+
+/// A tone of 1500 Hz, 375 cycles in a quarter of a second: below a rate of 3000 Hz nothing is left of it, neither it nor an alias.
+#[test]
+fn what_a_lower_rate_cannot_hold_is_left_out() {
+    let layout = Layout::Sound(SoundLayout {
+        sample_rate: 8_000,
+        channels: 1,
+        frames: 2_000,
+        format: SampleFormat::Float,
+        peak: 1.0,
+        footprint: Default::default(),
+    });
+    let series = serde_json::json!({
+        "kind": "fourier-kan", "width": 1, "frequencies": 375, "input_scale": std::f32::consts::PI, "cap_at_nyquist": false
+    });
+    let layers = vec![serde_json::from_value(series).unwrap()];
+    let network = Network::new(layers, 1, 1, &Hints::default()).unwrap();
+    let mut parameters = network.initialize(0);
+    for tensor in &mut parameters.tensors {
+        tensor.values.fill(0.0);
+    }
+    // The last of the sines.
+    *parameters.tensors[0].values.last_mut().unwrap() = 0.8;
+    for (rate, least, most) in [(16_000, 0.79, 0.81), (4_000, 0.7, 0.81), (2_000, 0.0, 0.01)] {
+        let request = RenderRequest {
+            rate: Some(rate),
+            ..RenderRequest::default()
+        };
+        let target = request.resolve(&layout).unwrap();
+        let field = Field {
+            network: &network,
+            parameters: &parameters,
+            layout: &layout,
+        };
+        let mut engine = TiledEngine::default();
+        let rendered = render::render(field, &target, &mut engine, &mut |_| ()).unwrap();
+        let Rendering::Sound(sound) = rendered else {
+            panic!("a sound")
+        };
+        // The ends of a low-passed sound swing.
+        let quarter = sound.samples.len() / 4;
+        let middle = &sound.samples[quarter..3 * quarter];
+        let found = middle.iter().fold(0.0_f32, |most, v| most.max(v.abs()));
+        assert!((least..most).contains(&found), "{rate} Hz: {found}");
     }
 }

@@ -52,6 +52,7 @@ pub fn training(kind: OptimizerKind, steps: u64) -> Training {
         },
         batch_size: 300,
         candidates: 1,
+        spectral_weight: 0.0,
         seed: 4,
         footprint: Footprint::Point,
         loss: Loss::Mse,
@@ -113,17 +114,24 @@ pub const KINDS: [OptimizerKind; 3] = [
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one_to_the_bit() {
     let network = mixed_network();
-    let runs = KINDS.map(|kind| (kind, Footprint::Point, 1));
+    let runs = KINDS.map(|kind| training(kind, 40));
     let others = [
-        (KINDS[0], Footprint::Area, 1),
-        (KINDS[0], Footprint::Point, 2),
+        Training {
+            footprint: Footprint::Area,
+            ..training(KINDS[0], 40)
+        },
+        Training {
+            candidates: 2,
+            ..training(KINDS[0], 40)
+        },
+        Training {
+            batch_size: 1024,
+            spectral_weight: 0.1,
+            ..training(KINDS[0], 40)
+        },
     ];
-    for (kind, footprint, candidates) in runs.into_iter().chain(others) {
-        let training = Training {
-            footprint,
-            candidates,
-            ..training(kind, 40)
-        };
+    for training in runs.into_iter().chain(others) {
+        let kind = training.optimizer.kind;
         let whole = result_of(&training, &network);
 
         let identity = json!({"optimizer": training.optimizer});

@@ -7,12 +7,14 @@ use super::super::load::{facts, load_signal};
 use super::super::session::{Session, model};
 use super::super::talk::Talk;
 use super::holdout::HeldOutInput;
-use super::{CliError, Compare, SizeMatch, inputs};
+use super::{CliError, Compare, InputRows, SizeMatch, inputs};
 use crate::config::{
     DEFAULT_PURPOSE, DEFAULT_RECIPE, Preset, Request, Resolved, SignalFacts, resolve,
 };
 use crate::device::Chosen;
-use crate::report::{ComparedFit, RunReport};
+use crate::report::{
+    CompareReport, ComparedFit, ComparedInput, ComparedModel, InputReport, RunReport,
+};
 use crate::signal::{self, Layout, Reduction, Signal};
 
 /// Parameters of every model of a comparison without `--params`, or as many as the signal has samples if that is less.
@@ -24,9 +26,6 @@ const DEFAULT_STEPS: i64 = 1000;
 /// Most seeds by their number.
 const MOST_SEEDS: u32 = 1000;
 
-/// Networks count as equally large when they differ by no more than this share.
-const SAME_SIZE: f64 = 0.03;
-
 /// A whole comparison.
 pub(super) struct Plan {
     // Before the folder, which is taken away when it is empty in the end, and so are those within it.
@@ -36,6 +35,8 @@ pub(super) struct Plan {
     pub holdout: Option<Reduction>,
     /// Whether runs that are there already are kept and gone on with, and not replaced.
     pub goes_on: bool,
+    /// The table of an earlier comparison in the folder.
+    earlier: Vec<ComparedInput>,
 }
 
 /// One input and its fits.
@@ -84,10 +85,15 @@ impl Compare {
         let seeds = self.seeds()?;
         let mut plan = Plan {
             inputs: Vec::new(),
-            folder: Folder::open(&path, self.flags.force, path.join(folder::COMPARE).exists())?,
+            folder: Folder::open(
+                &path,
+                self.flags.force,
+                self.resume || path.join(folder::COMPARE).exists(),
+            )?,
             seeds: seeds.iter().copied().map(u64::from).collect(),
             holdout,
             goes_on,
+            earlier: Vec::new(),
         };
         for (input, name) in files.iter().zip(&names) {
             let place = match names.len() {
@@ -106,7 +112,7 @@ impl Compare {
                 .collect();
         }
         if goes_on {
-            plan.check_rows()?;
+            plan.read_rows()?;
         }
         let begun = |run: &PlannedRun| run.folder.file(folder::RECIPE).exists();
         if self.resume
@@ -118,8 +124,8 @@ impl Compare {
         Ok(plan)
     }
 
-    /// The names of the models asked for, with every group replaced by those of it that are not named yet.
-    fn models(&self) -> Vec<String> {
+    /// The names of the models asked for, with every group replaced by those of it that are not named themselves and have the recipe asked for.
+    fn models(&self, recipe: Option<&str>) -> Vec<String> {
         let mut models: Vec<String> = Vec::new();
         for name in &self.models {
             let Some(group) = Preset::group(name) else {
@@ -127,7 +133,9 @@ impl Compare {
                 continue;
             };
             for preset in group {
-                if !models.iter().any(|model| model == preset.name) {
+                let named = self.models.iter().chain(&models);
+                let is_new = named.into_iter().all(|model| model != preset.name);
+                if is_new && recipe.is_none_or(|recipe| preset.has_recipe(recipe)) {
                     models.push(preset.name.to_string());
                 }
             }
@@ -173,8 +181,8 @@ impl Compare {
         }
         let mut runs = Vec::new();
         for (model, seed, resolved) in self.resolve(source.signal.as_ref(), seeds)? {
-            let name = match seeds.len() {
-                0 | 1 => model.clone(),
+            let name = match seeds {
+                [] => model.clone(),
                 _ => format!("{model}-seed{seed}"),
             };
             let place = place.join(name);
@@ -220,7 +228,13 @@ impl Compare {
             || !is_default(&request.recipe, DEFAULT_RECIPE)
         {
             // Models for a purpose, or with the recipes of their authors, have the sizes and budgets that these need.
-            return Ok(request);
+            return match self.size_match {
+                SizeMatch::Bytes => Err(CliError::Usage(
+                    "--match bytes does not go with --for or --recipe, which give every model the size that it needs; leave --match out"
+                        .into(),
+                )),
+                SizeMatch::Params | SizeMatch::None => Ok(request),
+            };
         }
         let named: Vec<String> = request
             .settings
@@ -256,7 +270,13 @@ impl Compare {
     ) -> Result<Vec<(String, u64, Resolved)>, CliError> {
         let facts = facts(signal);
         let request = self.request(&facts)?;
-        let models = self.models();
+        let models = self.models(request.recipe.as_deref());
+        if models.is_empty() {
+            return Err(CliError::Usage(format!(
+                "no model of --models {} has the recipe asked for",
+                self.models.join(",")
+            )));
+        }
         if let Some(model) = twice(&models) {
             return Err(CliError::Usage(format!("--models names {model} twice")));
         }
@@ -301,30 +321,47 @@ fn beside_weights(resolved: &Resolved, signal: &dyn Signal) -> usize {
 }
 
 impl Plan {
-    /// Checks that the table of an earlier comparison in the folder has no row that the new one would lose.
-    fn check_rows(&self) -> Result<(), CliError> {
+    /// Reads the table of an earlier comparison in the folder, and checks that it has no row that the new one would lose.
+    fn read_rows(&mut self) -> Result<(), CliError> {
         let Some(bytes) = self.folder.read(folder::COMPARE)? else {
             return Ok(());
         };
-        let places: Vec<&str> = self
-            .inputs
-            .iter()
-            .flat_map(|input| input.runs.iter().map(|run| &*run.place))
-            .collect();
-        match ComparedFit::folders(&bytes) {
-            Ok(folders) => match folders.iter().find(|place| !places.contains(&&***place)) {
-                Some(place) => Err(FolderError::OtherRun {
-                    folder: self.folder.path().to_owned(),
-                    difference: format!("its table has {place}, which is not asked for now"),
-                }
-                .into()),
-                None => Ok(()),
-            },
-            Err(reason) => Err(FolderError::Damaged {
-                path: self.folder.file(folder::COMPARE),
-                reason,
+        let damaged = |reason| FolderError::Damaged {
+            path: self.folder.file(folder::COMPARE),
+            reason,
+        };
+        let folders = ComparedFit::folders(&bytes).map_err(damaged)?;
+        let planned = || self.inputs.iter().flat_map(|input| &input.runs);
+        let lost = |place: &&String| planned().all(|run| run.place != **place);
+        if let Some(place) = folders.iter().find(lost) {
+            return Err(FolderError::OtherRun {
+                folder: self.folder.path().to_owned(),
+                difference: format!("its table has {place}, which is not asked for now"),
             }
-            .into()),
+            .into());
+        }
+        // Rows of an earlier version may lack something; then they are made again of the reports.
+        let earlier: Option<CompareReport> = serde_json::from_slice(&bytes).ok();
+        self.earlier = earlier.map_or_else(Vec::new, |report| report.inputs);
+        Ok(())
+    }
+
+    /// The rows of an input in the table of an earlier comparison, those of finished fits.
+    pub fn rows_of(&self, input: &PlannedInput) -> InputRows {
+        let path = InputReport::new(&input.path, &input.layout).path;
+        let is_same = |other: &&ComparedInput| other.input.path == path;
+        let rows = self.earlier.iter().filter(is_same);
+        let rows: Vec<&ComparedModel> = rows.flat_map(|input| &input.models).collect();
+        let filters = rows.iter().filter(|row| row.fit.is_none());
+        let fit = |run: &PlannedRun| {
+            run.finished.as_ref()?;
+            let is_of_run =
+                |row: &&&ComparedModel| row.fit.as_ref().is_some_and(|fit| fit.folder == run.place);
+            rows.iter().find(is_of_run).map(|row| (*row).clone())
+        };
+        InputRows {
+            filters: filters.map(|row| (*row).clone()).collect(),
+            fits: input.runs.iter().map(fit).collect(),
         }
     }
 }
@@ -333,16 +370,6 @@ impl PlannedInput {
     /// Decodes it again.
     pub fn load(&self, holdout: Option<Reduction>) -> Result<Source, CliError> {
         Source::new(&self.path, signal::load(&self.path)?, holdout, &self.folder)
-    }
-}
-
-impl PlannedRun {
-    /// The parameters asked for and those that the network has, when they differ noticeably.
-    pub fn off_size(&self) -> Option<[usize; 2]> {
-        let asked = self.resolved.asked?;
-        let parameters = self.resolved.network.parameter_count();
-        let off = parameters.abs_diff(asked) as f64 > SAME_SIZE * asked as f64;
-        off.then_some([asked, parameters])
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::CliError;
 use super::super::command_line::quoted;
 use super::super::folder::{self, FolderError};
-use crate::render::{self, KIND_FILES};
+use crate::render::{self, Exhibition, KIND_FILES};
 use crate::report::{
     CompareReport, ComparedFit, ComparedInput, ComparedModel, InputReport, PageInput, PageRun,
     RunReport,
@@ -113,11 +113,29 @@ impl Gathered {
         }
         let original = self.original(&input.input);
         let (exhibited, files): (Vec<usize>, Vec<PathBuf>) = files.into_iter().unzip();
-        let mut exhibition = render::exhibit(original.as_deref().ok(), &files, room)?;
+        let shown = render::exhibit(original.as_deref().ok(), &files, room);
+        let (mut exhibition, exhibited) = match shown {
+            Ok(exhibition) => (exhibition, exhibited),
+            Err(error) => {
+                let mut empty = Exhibition::default();
+                empty.notes.push(format!("Nothing is shown: {error}."));
+                (empty, Vec::new())
+            }
+        };
         let mut description = String::new();
         match &original {
             Ok(original) => description = original.layout().describe(),
             Err(why) => exhibition.notes.insert(0, why.clone()),
+        }
+        let shown: Vec<&str> = exhibited
+            .iter()
+            .map(|&row| &*input.models[row].model)
+            .collect();
+        for model in input.models.iter().filter(|model| model.fit.is_some()) {
+            let note = format!("What {} made of it is not shown.", model.model);
+            if !shown.contains(&&*model.model) && !exhibition.notes.contains(&note) {
+                exhibition.notes.push(note);
+            }
         }
         let runs = input.models.iter().map(|model| match &model.fit {
             Some(fit) => self.run(&fit.folder),
@@ -199,7 +217,17 @@ impl Gathered {
     }
 }
 
-/// Runs as a comparison; a model that one input has twice goes by the name of its folder.
+/// The recipe in the folder of a run without its seed; none when it is lost.
+fn recipe_but_seed(folder: &Path) -> Option<toml::Table> {
+    let text = std::fs::read_to_string(folder.join(folder::RECIPE)).ok()?;
+    let mut recipe: toml::Table = text.parse().ok()?;
+    if let Some(toml::Value::Table(training)) = recipe.get_mut("training") {
+        training.remove("seed");
+    }
+    Some(recipe)
+}
+
+/// Runs as a comparison; a model that one input has twice, and not with another seed alone, goes by the name of its folder.
 fn as_comparison(runs: &[(&PathBuf, RunReport)]) -> CompareReport {
     let mut devices: Vec<&str> = Vec::new();
     let mut seeds = Vec::new();
@@ -229,16 +257,17 @@ fn as_comparison(runs: &[(&PathBuf, RunReport)]) -> CompareReport {
         inputs,
         means: Vec::new(),
     };
-    for (folder, run) in runs {
-        let same = |other: &&(&PathBuf, RunReport)| {
-            let other = &other.1;
-            (&other.input.path, &other.model.name, other.seed)
-                == (&run.input.path, &run.model.name, run.seed)
+    for (number, (folder, run)) in runs.iter().enumerate() {
+        let recipe = recipe_but_seed(folder);
+        let is_other = |(index, (other_folder, other)): (usize, &(&PathBuf, RunReport))| {
+            (&other.input.path, &other.model.name) == (&run.input.path, &run.model.name)
+                && index != number
+                && (other.seed == run.seed || recipe_but_seed(other_folder) != recipe)
         };
         let place = folder.display().to_string();
-        let model = match runs.iter().filter(same).count() {
-            1 => run.model.name.clone(),
-            _ => place.clone(),
+        let model = match runs.iter().enumerate().any(is_other) {
+            false => run.model.name.clone(),
+            true => place.clone(),
         };
         let input = report
             .inputs

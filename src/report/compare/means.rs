@@ -139,10 +139,13 @@ fn mean(model: &str, kind: &str, inputs: &[&ComparedInput]) -> ComparedMean {
             .map(|_| average(fits().map(|fit| fit.seconds))),
         metrics: metrics(&|name| over(name, None)),
         standard_deviation: (seeds.len() > 1).then(|| {
-            metrics(&|name| {
+            let mut deviations = metrics(&|name| {
                 let of_seeds: Vec<f64> = seeds.iter().map(|&seed| over(name, Some(seed))).collect();
                 deviation(&of_seeds)
-            })
+            });
+            // Of infinite values there is none.
+            deviations.0.retain(|(_, value)| value.is_finite());
+            deviations
         }),
         rank: None,
         wins: None,

@@ -4,6 +4,10 @@ use super::super::table::Table;
 use super::super::{format_count, format_metric};
 use super::{CompareReport, ComparedInput, ComparedMean, ComparedModel};
 use crate::render::Metric;
+use crate::train::StoppedBy;
+
+/// What the name of a metric ends with in the column of its deviation over the seeds.
+const DEVIATION: &str = " sd";
 
 impl CompareReport {
     /// For people: the rows of every input, then the means, with rounded numbers; a dash stands for what there is not.
@@ -14,36 +18,41 @@ impl CompareReport {
             .chain(self.means.iter().map(|mean| self.mean_row(mean)))
             .collect();
         let names = metric_names(rows.iter().map(|row| row.metrics));
-        let Some(leading) = names.first() else {
+        let (many, seeded) = (self.inputs.len() > 1, self.seeds.len() > 1);
+        let ranked = self.means.iter().any(|mean| mean.rank.is_some());
+        // The leading metric of a kind is that of its means.
+        let is_leading = |name: &str| {
+            let mut leading = self.means.iter().filter_map(|mean| mean.metrics.0.first());
+            leading.any(|(leading, _)| leading == name)
+        };
+
+        let mut header: Vec<String> = Vec::new();
+        let mut columns = |names: &[&str]| header.extend(names.iter().map(|name| (*name).into()));
+        if rows.is_empty() {
             return Table {
-                header: Vec::new(),
+                header,
                 rows: Vec::new(),
                 words: 0,
             };
-        };
-        let (many, seeded) = (self.inputs.len() > 1, self.seeds.len() > 1);
-        let ranked = self.means.iter().any(|mean| mean.rank.is_some());
-        let deviation = format!("{leading} sd");
-
-        let mut header = vec!["model", "parameters", "steps", "seconds"];
-        if seeded {
-            header.insert(1, "seed");
         }
-        if many || seeded {
-            header.insert(0, "input");
-        }
+        columns(if many || seeded {
+            &["input", "model"]
+        } else {
+            &["model"]
+        });
+        columns(if seeded { &["seed"] } else { &[] });
+        columns(&["parameters", "steps", "seconds"]);
         for name in &names {
-            header.push(name);
-            if seeded && name == leading {
-                header.push(&deviation);
+            columns(&[name]);
+            if seeded && is_leading(name) {
+                columns(&[&format!("{name}{DEVIATION}")]);
             }
         }
-        if ranked {
-            header.extend(["rank", "wins"]);
-        }
+        columns(if ranked { &["rank", "wins"] } else { &[] });
         let cells = rows.iter().map(|row| {
-            let cell = |name: &str| match name {
+            let cell = |name: &String| match &**name {
                 "input" => row.input.clone(),
+                "model" if row.interrupted => format!("{} (interrupted)", row.model),
                 "model" => row.model.to_string(),
                 "seed" => cell(row.seed, |seed| seed.to_string()),
                 "parameters" => cell(row.parameters, |count| format_count(count as u64)),
@@ -53,15 +62,17 @@ impl CompareReport {
                     format!("{rank:.2}")
                 }),
                 "wins" => cell(row.mean.and_then(|mean| mean.wins), |wins| wins.to_string()),
-                name if name == deviation => cell(row.deviation(), |value| format!("{value:.3}")),
+                name if let Some(metric) = name.strip_suffix(DEVIATION) => {
+                    cell(row.deviation(metric), |value| format!("{value:.3}"))
+                }
                 name => cell(find(row.metrics, name), |value| format_metric(name, value)),
             };
-            header.iter().map(|name| cell(name)).collect()
+            header.iter().map(cell).collect()
         });
         Table {
             rows: cells.collect(),
             words: if many || seeded { 2 } else { 1 },
-            header: header.iter().map(|name| (*name).to_string()).collect(),
+            header,
         }
     }
 
@@ -137,6 +148,7 @@ impl CompareReport {
             steps: mean.steps,
             seconds: mean.seconds,
             metrics: &mean.metrics.0,
+            interrupted: false,
             mean: Some(mean),
         }
     }
@@ -151,6 +163,8 @@ struct Row<'a> {
     steps: Option<u64>,
     seconds: Option<f64>,
     metrics: &'a [Metric],
+    /// Whether the fit was broken off.
+    interrupted: bool,
     /// Of a row that is a mean.
     mean: Option<&'a ComparedMean>,
 }
@@ -166,14 +180,14 @@ impl<'a> Row<'a> {
             steps: fit.map(|fit| fit.steps),
             seconds: fit.map(|fit| fit.seconds),
             metrics: &model.metrics.0,
+            interrupted: fit.is_some_and(|fit| fit.stopped_by == StoppedBy::Interrupt),
             mean: None,
         }
     }
 
-    /// Of the leading metric, over the seeds.
-    fn deviation(&self) -> Option<f64> {
-        let deviation = self.mean?.standard_deviation.as_ref()?;
-        deviation.0.first().map(|(_, value)| *value)
+    /// Of a metric, over the seeds.
+    fn deviation(&self, metric: &str) -> Option<f64> {
+        self.mean?.standard_deviation.as_ref()?.get(metric)
     }
 }
 

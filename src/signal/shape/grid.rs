@@ -11,6 +11,9 @@ pub(super) struct Grid {
     values: Vec<f32>,
 }
 
+/// How far from 0 or 1 an occupancy may be and still say clearly what is inside.
+const CERTAIN: f32 = 0.05;
+
 impl Grid {
     /// A grid of distances (negative inside) or of occupancies (0 outside, 1 inside), told apart by whether there are negative values.
     ///
@@ -31,6 +34,13 @@ impl Grid {
             ));
         }
         let occupancy = values.iter().all(|&v| v >= 0.0);
+        let certain = values.iter().filter(|v| v.min((*v - 1.0).abs()) < CERTAIN);
+        if occupancy && 2 * certain.count() < values.len() {
+            return Err(
+                "none of its values is negative, but most are neither 0 nor 1; give distances that are negative inside, or occupancies"
+                    .into(),
+            );
+        }
         let level = if occupancy { 0.5 } else { 0.0 };
         let inside = |v: f32| if occupancy { v > level } else { v < level };
         let count = values.iter().filter(|&&v| inside(v)).count();

@@ -1,4 +1,4 @@
-//! Batches that are chosen by their errors.
+//! Batches that are chosen by their errors, or drawn for a loss on spectra.
 
 use inr::engine::{Batch, Engine, EngineError, Loss, Measured, TiledEngine};
 use inr::model::{Network, Parameters};
