@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::compare::{list, results};
-use super::program::{Place, TINY};
+use super::program::{Ended, Place, TINY};
 
 #[test]
 fn a_comparison_reads_back_what_is_finished_and_does_the_rest() {
@@ -119,6 +119,93 @@ fn a_comparison_is_resumed_only_with_what_it_began_with() {
         .refused(2, &["--resume", "--force"]);
 }
 
+/// Sends Ctrl-C to a command as soon as a file is there.
+#[cfg(unix)]
+fn interrupt(place: &Place, line: &str, file: &str) -> Ended {
+    let child = place.command(line).spawn().unwrap();
+    while !place.path(file).exists() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    place
+        .judge(line, child.wait_with_output().unwrap())
+        .coded(130)
+}
+
+#[test]
+fn what_is_lost_of_a_finished_run_is_made_again_and_what_is_damaged_is_said() {
+    let place = Place::new();
+    let line = format!("compare icon.png --models siren --out c {TINY}");
+    place.run(&line).done();
+    let before = place.files("c");
+    for file in ["reconstruction.png", "model.safetensors"] {
+        std::fs::remove_file(place.path("c/siren").join(file)).unwrap();
+    }
+    let again = place.run(&line).done();
+    assert!(again.stderr.contains("resuming at step 20"), "{again:?}");
+    for file in ["reconstruction.png", "model.safetensors"] {
+        let path = std::path::Path::new("siren").join(file);
+        let found = place.files("c");
+        let own = |files: &std::collections::BTreeMap<_, Vec<u8>>| {
+            let mut paths = files
+                .iter()
+                .filter(|(p, _): &(&std::path::PathBuf, _)| p.ends_with(&path));
+            paths.next().map(|(_, bytes)| bytes.clone())
+        };
+        assert!(
+            own(&found).is_some() && own(&found) == own(&before),
+            "{file}"
+        );
+    }
+
+    let picture = place.bytes("c/siren/reconstruction.png");
+    place.write("c/siren/reconstruction.png", &picture[..100]);
+    place.run(&line).done();
+    let page = place.text("c/report.html");
+    assert!(page.contains("Nothing is shown") && page.contains("is cut off"));
+
+    let mut report = place.json("c/siren/report.json");
+    let here = report["device"].as_str().unwrap().to_string();
+    report["device"] = json!("another");
+    place.write("c/siren/report.json", report.to_string());
+    let difference = format!("it ran on another, not on {here}");
+    place
+        .run(&line)
+        .failed(2, &["c/siren holds another run", &difference]);
+}
+
+#[test]
+fn one_seed_is_joined_by_others() {
+    let place = Place::new();
+    let line = format!("compare icon.png --models siren --out s {TINY}");
+    place.run(&format!("{line} --seeds 1")).done();
+    let more = place.run(&format!("{line} --seeds 2")).done();
+    assert_eq!(more.stderr.matches("read back").count(), 1, "{more:?}");
+}
+
+#[test]
+fn a_group_stands_for_those_of_it_that_have_the_recipe() {
+    let place = Place::new();
+    let line = format!("compare icon.png --models kan,siren --recipe paper --json --out p {TINY}");
+    let found = place.run(&line).done().json();
+    let rows = list(&found["inputs"][0]["models"]).iter();
+    let names: Vec<&str> = rows.map(|row| row["model"].as_str().unwrap()).collect();
+    assert_eq!(names, ["fkan", "sl2a", "gkan", "siren"]);
+    place
+        .run(&format!(
+            "compare icon.png --models local --recipe paper --out q {TINY}"
+        ))
+        .refused(2, &["no model of --models local has the recipe"]);
+    place
+        .run(&format!(
+            "compare icon.png --models siren --recipe paper --match bytes --out q {TINY}"
+        ))
+        .refused(2, &["--match bytes does not go with"]);
+}
+
 /// Ctrl-C during the second fit.
 #[cfg(unix)]
 #[test]
@@ -126,17 +213,7 @@ fn a_comparison_that_is_cut_short_keeps_what_it_found() {
     let place = Place::new();
     let budget = "--models siren,wire --params 1k --steps 3000 --batch 256 --device cpu --out cut";
     let line = format!("compare icon.png leaf.png {budget}");
-    let child = place.command(&line).spawn().unwrap();
-    while !place.path("cut/icon/wire/metrics.jsonl").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    let ended = place
-        .judge(&line, child.wait_with_output().unwrap())
-        .coded(130);
+    let ended = interrupt(&place, &line, "cut/icon/wire/metrics.jsonl");
     assert!(ended.stderr.contains("the same command"), "{ended:?}");
     let summary = place.json("cut/compare.json");
     let rows = list(&summary["inputs"][0]["models"]);
@@ -172,4 +249,19 @@ fn a_comparison_that_is_cut_short_keeps_what_it_found() {
         let [cut, whole] = ["cut", "whole"].map(|out| format!("{out}/{run}/model.safetensors"));
         assert!(place.bytes(&cut) == place.bytes(&whole), "{run}");
     }
+
+    // Rows of finished runs stay while a model before them is fitted.
+    let more = line.replace("siren,wire", "finer,siren,wire");
+    interrupt(&place, &more, "cut/icon/finer/metrics.jsonl");
+    let summary = place.json("cut/compare.json");
+    for (input, models) in [
+        (0, &["finer", "siren", "wire"][..]),
+        (1, &["siren", "wire"]),
+    ] {
+        let rows = list(&summary["inputs"][input]["models"]).iter();
+        let names: Vec<&str> = rows.map(|row| row["model"].as_str().unwrap()).collect();
+        assert_eq!(names, models);
+    }
+    let table = place.text("cut/compare.md");
+    assert!(table.contains("finer (interrupted)"), "{table}");
 }

@@ -198,6 +198,10 @@ fn one_run_has_a_page_when_asked_for_and_later_too() {
     let asked = place.text("asked/report.html");
     assert_eq!(rows(&asked)[0], rows(&html)[0]);
     assert!(place.text("asked/report.json").contains("\"report.html\""));
+    place
+        .run("fit icon.png --resume --steps 30 --out asked --device cpu")
+        .done();
+    assert!(place.text("asked/report.html") != asked);
     let ended = place
         .run(&format!("report {folder} -o p.html --json"))
         .done();

@@ -386,6 +386,65 @@ fn every_preset_fits_a_sound() {
     }
 }
 
+#[test]
+fn a_model_is_compared_with_sounds_of_its_length_alone() {
+    let place = Place::new();
+    let chime = repository().join("assets/chime.wav");
+    std::fs::copy(chime, place.path("chime.wav")).unwrap();
+    let folder = place.fit("chime.wav --model siren");
+    place
+        .run(&format!(
+            "upsample {folder} --rate 8000 -o low.wav --device cpu"
+        ))
+        .done();
+    place
+        .run(&format!("eval {folder} low.wav --device cpu"))
+        .done();
+    let mut reader = WavReader::open(place.path("chime.wav")).unwrap();
+    let spec = reader.spec();
+    let mut half = WavWriter::create(place.path("half.wav"), spec).unwrap();
+    let count = reader.len() as usize / 2;
+    for sample in reader.samples::<i32>().take(count) {
+        half.write_sample(sample.unwrap()).unwrap();
+    }
+    half.finalize().unwrap();
+    let ended = place.run(&format!("eval {folder} half.wav --device cpu"));
+    ended.failed(
+        1,
+        &["the model is of 2.500 s of sound and the reference lasts 1.250 s"],
+    );
+}
+
+#[test]
+fn spectra_are_learnt_of_sounds_alone() {
+    let place = Place::new();
+    let chime = repository().join("assets/chime.wav");
+    std::fs::copy(chime, place.path("chime.wav")).unwrap();
+    let line = "--model siren --params 2k --steps 5 --batch 5000 --device cpu --set training.spectral_weight=0.1";
+    place.run(&format!("fit chime.wav {line} --out s")).done();
+    // One span.
+    assert_eq!(place.json("s/report.json")["training"]["batch_size"], 4096);
+    place
+        .run(&format!("fit icon.png {line} --out p"))
+        .refused(2, &["training.spectral_weight is for sounds"]);
+    for (other, words) in [
+        ("training.loss=l1", "goes with training.loss=mse"),
+        ("training.candidates=2", "training.candidates=1 only"),
+        (
+            "training.batch_size=100",
+            "at least 512 samples, and there are 100",
+        ),
+        (
+            "training.spectral_weight=-1.0",
+            "finite number of at least 0",
+        ),
+    ] {
+        place
+            .run(&format!("fit chime.wav {line} --set {other} --out p"))
+            .refused(2, &[words]);
+    }
+}
+
 /// A tone of 1500 Hz, 375 cycles in a quarter of a second: below a rate of 3000 Hz nothing is left of it, neither it nor an alias.
 #[test]
 fn what_a_lower_rate_cannot_hold_is_left_out() {
