@@ -233,6 +233,14 @@ fn runs_of_one_input_share_a_page() {
     for name in ["wire seed 0", "d seed 1", "e seed 1"] {
         assert!(names.contains(&name.to_string()), "{names:?}");
     }
+    // Nor are runs with other recipes one model with several seeds.
+    place.fit("icon.png --model wire --seed 2 --set training.schedule.warmup=0.1 --out f");
+    place.run("report b f -o r.html").done();
+    let html = place.text("r.html");
+    assert!(!html.contains("Means over"));
+    let mut names = [&rows(&html)[1][1], &rows(&html)[2][1]];
+    names.sort_unstable();
+    assert_eq!(names, ["b seed 0", "f seed 2"]);
 }
 
 #[test]

@@ -182,3 +182,40 @@ fn signs_equal_the_parity_of_crossings() {
         assert_eq!(wrong, [0, 0], "{path}");
     }
 }
+
+/// Values of a ball of radius 5 in the middle of 16³ cells, by what `value` makes of the distance from its surface.
+fn ball(value: impl Fn(f32) -> f32) -> Vec<f32> {
+    let axis = |i: usize| (i % 16) as f32 - 7.5;
+    let distance = |i: usize| {
+        let [x, y, z] = [axis(i / 256), axis(i / 16), axis(i)];
+        (x * x + y * y + z * z).sqrt() - 5.0
+    };
+    (0..4096).map(|i| value(distance(i))).collect()
+}
+
+#[test]
+fn unsigned_distances_are_not_taken_for_occupancies() {
+    let grid = |value: fn(f32) -> f32| super::grid::Grid::new([16; 3], ball(value));
+    assert!(grid(|d| d).is_ok());
+    assert!(grid(|d| f32::from(u8::from(d < 0.0))).is_ok());
+    // A soft occupancy.
+    assert!(grid(|d| 1.0 / (1.0 + (4.0 * d).exp())).is_ok());
+    for unsigned in [|d: f32| d.abs(), |d: f32| d.abs() / 10.0] {
+        let Err(error) = grid(unsigned) else {
+            panic!("it was taken")
+        };
+        assert!(error.contains("negative inside"), "{error}");
+    }
+}
+
+/// A box of half sides 0.5, 0.4 and 0.3.
+#[test]
+fn a_formula_is_as_large_as_its_surface() {
+    let shape = super::Shape::by_formula("box(0.5,0.4,0.3)").unwrap();
+    for (found, expected) in shape.layout.extents.into_iter().zip([1.0, 0.8, 0.6]) {
+        assert!(
+            (found - expected).abs() < 2e-3,
+            "{found} instead of {expected}"
+        );
+    }
+}
