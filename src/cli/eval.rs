@@ -12,20 +12,21 @@ use crate::device::{self, DeviceChoice};
 use crate::render::{self, Field, Metrics};
 use crate::report::{format_metric, to_json};
 
-/// Measure a model, a picture or a sound against a reference
+/// Measure a model, a picture or a sound against a reference; of shapes a model against the shape
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   inr eval out/harbour-hash-kan assets/harbour.png
   inr eval out/harbour-hash-kan/reconstruction.png assets/harbour.png
   inr eval out/harbour-hash-kan assets/harbour.png --json
+  inr eval out/knot-hash-kan assets/knot.ply
 
 A model is rendered at the size of the reference, which may differ from that of what it was
 fitted to.")]
 pub(super) struct Eval {
     /// The folder of a run, a model file, a picture or a sound
     subject: PathBuf,
-    /// The picture or sound to compare with
+    /// The picture, sound or shape to compare with
     reference: PathBuf,
     /// Where to compute: auto, cpu, gpu, or gpu:N with N from inr devices
     #[arg(long, value_name = "DEVICE", default_value = "auto")]

@@ -113,6 +113,10 @@ fn faulty_files_are_refused_in_a_sentence() {
     let whole = std::fs::read(place.path("whole.wav")).unwrap();
     std::fs::write(place.path("cut.wav"), &whole[..600]).unwrap();
     std::fs::write(place.path("head.wav"), &whole[..20]).unwrap();
+    // The length of the data, which a program that writes to a pipe does not know.
+    let mut open = whole.clone();
+    open[40..44].fill(0xff);
+    std::fs::write(place.path("open.wav"), &open).unwrap();
     std::fs::write(
         place.path("text.wav"),
         "no sound at all, but long enough to look at",
@@ -128,6 +132,7 @@ fn faulty_files_are_refused_in_a_sentence() {
         ("nan.wav", "NaN at frame 1, channel 0"),
         ("cut.wav", "is cut off"),
         ("head.wav", "is cut off"),
+        ("open.wav", "wrote to a pipe"),
         ("text.wav", "neither a picture nor a sound"),
         ("nine.wav", "9 channels"),
     ] {

@@ -155,6 +155,20 @@ fn fault(path: &Path, error: hound::Error, at_end: bool) -> SignalError {
             format: FORMAT,
             kind: "sound",
         },
+        hound::Error::FormatError(reason) if reason.starts_with("bits per sample") => {
+            SignalError::UnsupportedSound {
+                path,
+                format: FORMAT,
+                reason: reason.into(),
+            }
+        }
+        hound::Error::FormatError(reason) if reason.starts_with("data chunk length") => {
+            SignalError::Damaged {
+                path,
+                format: FORMAT,
+                reason: "its data is not as long as a whole number of samples, as when the length was left open by a program that wrote to a pipe; write it to a file again".into(),
+            }
+        }
         error => SignalError::Damaged {
             path,
             format: FORMAT,
