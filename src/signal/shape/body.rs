@@ -44,6 +44,9 @@ pub(super) struct Solid {
     pub hollow: Option<String>,
 }
 
+/// Places along the longest side that the numbers of a file must tell apart, or a warning is due.
+const FEWEST_PLACES: f32 = 1e4;
+
 impl Body {
     /// The body of what a file holds, where it lies, and its extents in the units of the file.
     ///
@@ -61,6 +64,17 @@ impl Body {
         let frame =
             Frame::around([low, high]).ok_or("all of its points lie at one place".to_string())?;
         let extents = [0, 1, 2].map(|axis| high[axis] - low[axis]);
+        let farthest = low
+            .iter()
+            .chain(&high)
+            .fold(0.0, |a: f32, b| a.max(b.abs()));
+        let longest = extents.into_iter().fold(0.0, f32::max);
+        if longest < FEWEST_PLACES * f32::EPSILON * farthest {
+            warnings.push(format!(
+                "it lies {:.0} times its own size from the origin, where 32-bit numbers tell few places of it apart; move it to the origin first",
+                farthest / longest
+            ));
+        }
         let body = match content {
             Content::Mesh(mut mesh) => {
                 let vertices = mesh.vertices.iter();

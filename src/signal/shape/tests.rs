@@ -219,3 +219,19 @@ fn a_formula_is_as_large_as_its_surface() {
         );
     }
 }
+
+/// The cube of side 1, moved away.
+#[test]
+fn a_mesh_far_from_the_origin_is_warned_of() {
+    for (distance, warned) in [(0.0, false), (1e2, false), (1e7, true)] {
+        let mut mesh = cube();
+        for [x, _, _] in &mut mesh.vertices {
+            *x += distance;
+        }
+        let mut warnings = Vec::new();
+        let body = super::body::Body::new(Content::Mesh(mesh), &mut warnings);
+        assert!(body.is_ok());
+        let found = warnings.iter().any(|text| text.contains("from the origin"));
+        assert_eq!(found, warned, "{distance}: {warnings:?}");
+    }
+}

@@ -13,22 +13,23 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, Fault> {
     let mut mesh = Mesh::default();
     match binary(bytes) {
         Some(triangles) => mesh.vertices.extend(triangles),
-        None if bytes.trim_ascii_start().starts_with(b"solid") => {
+        None if is_word(bytes.trim_ascii_start(), b"solid") => {
             let mut closed = false;
             for (line, text) in text::lines(bytes) {
                 let mut words = text.split_ascii_whitespace();
-                match words.next() {
-                    Some("vertex") => {
-                        let vertex = text::vector(&mut words, line, "a coordinate")?;
-                        mesh.vertices.push(vertex);
-                    }
-                    Some("endsolid") => closed = true,
-                    _ => {}
+                let word = words.next().unwrap_or_default();
+                if word.eq_ignore_ascii_case("vertex") {
+                    let vertex = text::vector(&mut words, line, "a coordinate")?;
+                    mesh.vertices.push(vertex);
                 }
+                closed |= word.eq_ignore_ascii_case("endsolid");
             }
             if !closed || !mesh.vertices.len().is_multiple_of(3) {
                 return Err(Fault::Truncated);
             }
+        }
+        None if is_text(bytes) => {
+            return Fault::damaged("it is text that does not begin with solid");
         }
         None if bytes.len() < HEADER + 4 => return Err(Fault::Truncated),
         None => {
@@ -47,6 +48,18 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, Fault> {
         .map(|face| [3 * face, 3 * face + 1, 3 * face + 2])
         .collect();
     Ok(weld(&mesh))
+}
+
+/// Whether `bytes` begin with a word, in letters of any size.
+fn is_word(bytes: &[u8], word: &[u8]) -> bool {
+    let start = bytes.get(..word.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+}
+
+/// Whether it is text for longer than a binary header, which the number of triangles ends.
+fn is_text(bytes: &[u8]) -> bool {
+    let mut start = bytes.iter().take(4 * HEADER);
+    start.all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
 }
 
 fn count(bytes: &[u8]) -> Option<u32> {

@@ -112,6 +112,8 @@ fn stl_is_read_and_its_corners_are_merged() {
     assert_eq!(fault(Format::Stl, text.as_bytes()), "truncated");
     text += "endsolid cube\n";
     is_the_cube(&mesh(Format::Stl, text.as_bytes()));
+    is_the_cube(&mesh(Format::Stl, text.to_uppercase().as_bytes()));
+    assert!(fault(Format::Stl, obj().as_bytes()).contains("does not begin with solid"));
 }
 
 /// A PLY file of the cube in one of the three encodings.
