@@ -12,7 +12,7 @@ use super::random::Random;
 use super::read::Content;
 use super::surface::Surface;
 use super::surfels::Surfels;
-use super::topology::{Topology, orient, weld};
+use super::topology::{Topology, orient, turn_inverted, weld};
 use super::vector::{Vector, add, dot, narrow, norm, scale, sub, unit, widen};
 
 /// Probes by which the two ways of telling the side of a surface are compared.
@@ -202,6 +202,15 @@ impl Solid {
         if topology.watertight() && topology.oriented() && mesh.signed_volume() < 0.0 {
             warnings.push("its faces look inwards and were turned".into());
             mesh.faces.iter_mut().for_each(|face| face.swap(1, 2));
+        }
+        if topology.watertight() && topology.oriented() && topology.bodies > 1 {
+            match turn_inverted(&mut mesh) {
+                0 => {}
+                count => warnings.push(format!(
+                    "{count} of its {} bodies look inwards and were turned",
+                    topology.bodies
+                )),
+            }
         }
         let by_winding = Distance::by_winding(&mesh);
         let surface = Surface::new(&mesh);

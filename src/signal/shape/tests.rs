@@ -235,3 +235,58 @@ fn a_mesh_far_from_the_origin_is_warned_of() {
         assert_eq!(found, warned, "{distance}: {warnings:?}");
     }
 }
+
+/// Cubes in one mesh, each with its half side, its place along x, and whether its faces look inwards.
+fn cubes(all: &[(f32, f32, bool)]) -> Mesh {
+    let mut mesh = Mesh::default();
+    for &(half, x, inwards) in all {
+        let one = cube();
+        let first = mesh.vertices.len() as u32;
+        let moved = one.vertices.iter().map(|v| {
+            let [a, b, c] = v.map(|value| 2.0 * half * value);
+            [a + x, b, c]
+        });
+        mesh.vertices.extend(moved);
+        mesh.faces
+            .extend(one.faces.iter().map(|&[a, b, c]| match inwards {
+                true => [first + a, first + c, first + b],
+                false => [first + a, first + b, first + c],
+            }));
+    }
+    mesh
+}
+
+#[test]
+fn bodies_that_look_inwards_are_turned_and_cavities_are_not() {
+    let inside = |mesh: Mesh, x: f32| {
+        let mut warnings = Vec::new();
+        let (body, frame, _) = super::body::Body::new(Content::Mesh(mesh), &mut warnings).unwrap();
+        let mut distance = [f32::INFINITY];
+        body.distances(&frame.coordinate([x, 0.0, 0.0]), &mut distance);
+        (distance[0] < 0.0, warnings)
+    };
+    // A body beside another one.
+    let two = cubes(&[(0.5, 0.0, false), (0.5, 2.0, true)]);
+    let (found, warnings) = inside(two, 2.0);
+    assert!(
+        found && warnings == ["1 of its 2 bodies look inwards and were turned"],
+        "{warnings:?}"
+    );
+    // A cavity, with and without a face that is turned.
+    let mut hollow = cubes(&[(1.0, 0.0, false), (0.5, 0.0, true)]);
+    for turned in [false, true] {
+        if turned {
+            hollow.faces[20].swap(1, 2);
+        }
+        let (found, warnings) = inside(hollow.clone(), 0.0);
+        assert!(!found, "{warnings:?}");
+        assert_eq!(warnings.len(), usize::from(turned), "{warnings:?}");
+        assert!(inside(hollow.clone(), 0.8).0);
+    }
+    // All of it inside out.
+    let (found, warnings) = inside(cubes(&[(1.0, 0.0, true), (0.5, 0.0, false)]), 0.0);
+    assert!(
+        !found && warnings == ["its faces look inwards and were turned"],
+        "{warnings:?}"
+    );
+}

@@ -1,10 +1,13 @@
 //! Which faces meet at which edges: what a mesh must show before it can be said to have an inside.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
 
-use super::mesh::{Mesh, signed_volume};
+use super::mesh::{Mesh, bounds, signed_volume};
+
+/// The share of a body's faces from which on they are right about what is outside.
+const MAJORITY: f64 = 0.75;
 
 /// A face's use of an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,7 +143,7 @@ impl Bodies {
     }
 }
 
-/// Turns faces until all that meet at an edge of two agree, each body looking outwards as a whole.
+/// Turns faces until all that meet at an edge of two agree: each body as most of its faces look, and outwards where there is no clear majority.
 ///
 /// Returns false where that is impossible, as on a Möbius strip; the faces are then left as they were.
 pub(super) fn orient(mesh: &mut Mesh) -> bool {
@@ -180,13 +183,21 @@ pub(super) fn orient(mesh: &mut Mesh) -> bool {
                 }
             }
         }
+        let mut count = 0;
         for &face in &body {
             if turned[face] == Some(true) {
                 faces[face].swap(1, 2);
+                count += 1;
             }
         }
-        let alone: Vec<[u32; 3]> = body.iter().map(|&face| faces[face]).collect();
-        if signed_volume(&mesh.vertices, &alone) < 0.0 {
+        let share = f64::from(count) / body.len() as f64;
+        let is_wrong = if share.max(1.0 - share) > MAJORITY {
+            share > 0.5
+        } else {
+            let alone: Vec<[u32; 3]> = body.iter().map(|&face| faces[face]).collect();
+            signed_volume(&mesh.vertices, &alone) < 0.0
+        };
+        if is_wrong {
             for &face in &body {
                 faces[face].swap(1, 2);
             }
@@ -194,6 +205,46 @@ pub(super) fn orient(mesh: &mut Mesh) -> bool {
     }
     mesh.faces = faces;
     true
+}
+
+/// Turns every body of a closed, oriented mesh that looks inwards and lies in no other one: a body in another one that looks inwards is a cavity.
+///
+/// Returns how many were turned.
+pub(super) fn turn_inverted(mesh: &mut Mesh) -> usize {
+    let mut bodies = Bodies::new(mesh.faces.len());
+    let edges = Edges::new(&mesh.faces);
+    for group in edges.groups() {
+        for pair in group.windows(2) {
+            bodies.join(pair[0].face, pair[1].face);
+        }
+    }
+    let mut places: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for face in 0..mesh.faces.len() {
+        places
+            .entry(bodies.find(face as u32))
+            .or_default()
+            .push(face);
+    }
+    let boxes: Vec<[[f32; 3]; 2]> = places
+        .values()
+        .map(|faces| {
+            let corners = faces.iter().flat_map(|&face| mesh.faces[face]);
+            bounds(corners.map(|vertex| mesh.vertices[vertex as usize]))
+        })
+        .collect();
+    let contains = |[low, high]: [[f32; 3]; 2], [other_low, other_high]: [[f32; 3]; 2]| {
+        (0..3).all(|axis| low[axis] < other_low[axis] && other_high[axis] < high[axis])
+    };
+    let mut count = 0;
+    for (faces, own) in places.values().zip(&boxes) {
+        let alone: Vec<[u32; 3]> = faces.iter().map(|&face| mesh.faces[face]).collect();
+        let looks_inwards = signed_volume(&mesh.vertices, &alone) < 0.0;
+        if looks_inwards && !boxes.iter().any(|other| contains(*other, *own)) {
+            faces.iter().for_each(|&face| mesh.faces[face].swap(1, 2));
+            count += 1;
+        }
+    }
+    count
 }
 
 /// Makes vertices at the same place one vertex; normals are dropped, since the faces of one place may have several.
@@ -252,7 +303,7 @@ mod tests {
     #[test]
     fn faces_are_turned_outwards() {
         let right = tetrahedron();
-        for turned in [vec![1], vec![0, 3], vec![0, 1, 2, 3]] {
+        for turned in [vec![1], vec![0, 3]] {
             let mut mesh = right.clone();
             turned
                 .into_iter()
