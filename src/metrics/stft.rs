@@ -1,6 +1,6 @@
 //! The short-time Fourier transform: power spectra of windows that overlap.
 
-use std::f32::consts::TAU;
+use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use realfft::num_complex::Complex;
@@ -12,6 +12,11 @@ pub const WINDOW: usize = 2048;
 pub const HOP: usize = 512;
 /// Frequencies of a spectrum, from 0 to half the sample rate.
 pub const BINS: usize = WINDOW / 2 + 1;
+
+/// The periodic Hann window of `length` samples, whose sum is half the length.
+pub fn hann(length: usize) -> impl Iterator<Item = f64> {
+    (0..length).map(move |i| 0.5 - 0.5 * (TAU * i as f64 / length as f64).cos())
+}
 
 /// Transforms one window at a time, under the periodic Hann window.
 pub struct Stft {
@@ -25,9 +30,7 @@ impl Default for Stft {
     fn default() -> Self {
         let transform = RealFftPlanner::<f32>::new().plan_fft_forward(WINDOW);
         Self {
-            hann: (0..WINDOW)
-                .map(|i| 0.5 - 0.5 * (TAU * i as f32 / WINDOW as f32).cos())
-                .collect(),
+            hann: hann(WINDOW).map(|weight| weight as f32).collect(),
             input: transform.make_input_vec(),
             spectrum: transform.make_output_vec(),
             transform,
@@ -72,7 +75,9 @@ impl Stft {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::f32::consts::TAU;
+
+    use super::{BINS, HOP, Stft, WINDOW};
 
     /// A sine at the centre of bin k has the power (Σ w / 2)² there, and Σ w = WINDOW / 2 for a Hann window.
     #[test]

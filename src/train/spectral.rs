@@ -11,12 +11,13 @@
 //! No engine needs to know of it: the gradient of the mean squared error over n numbers is 2 (y − t) / n, so that targets moved by −g n / 2 add any other
 //! gradient g to it.
 
-use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+
+use crate::metrics::hann;
 
 /// Samples of a window; the next begins a quarter later.
 const WINDOWS: [usize; 3] = [512, 1024, 2048];
@@ -115,13 +116,12 @@ struct Resolution {
 
 impl Resolution {
     fn new(planner: &mut RealFftPlanner<f64>, window: usize) -> Self {
-        let hann = |i: usize| 0.5 - 0.5 * (TAU * i as f64 / window as f64).cos();
         // The sum of a Hann window is half its length, and a sine has half its amplitude in one bin.
         let scale = 4.0 / window as f64;
         Self {
             forward: planner.plan_fft_forward(window),
             inverse: planner.plan_fft_inverse(window),
-            window: (0..window).map(|i| scale * hann(i)).collect(),
+            window: hann(window).map(|weight| scale * weight).collect(),
         }
     }
 
@@ -239,6 +239,8 @@ struct Magnitudes {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::TAU;
+
     use super::*;
 
     /// A tone in noise: no magnitude is near 0, where it has no derivative.
