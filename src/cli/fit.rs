@@ -11,7 +11,7 @@ use super::report::write_page;
 use super::session::{Session, metrics_sentence};
 use super::talk::{Talk, format_duration};
 use super::{CliError, Outcome, interrupt, print};
-use crate::config::{Resolved, resolve};
+use crate::config::{Resolved, check, resolve};
 use crate::device;
 use crate::report::{format_count, to_json};
 use crate::signal::{self, Signal};
@@ -136,10 +136,11 @@ impl Fit {
 
     /// Resolves the recipe and makes the folder, whose default name holds the model's.
     fn prepare(&self, signal: &dyn Signal) -> Result<(Resolved, Folder), CliError> {
-        let facts = facts(signal);
         let mut request = self.flags.request()?;
         request.model.clone_from(&self.model);
         request.file.clone_from(&self.config);
+        check(&request, signal.layout().kind())?;
+        let facts = facts(signal);
         let path = match &self.out {
             Some(path) => path.clone(),
             None => {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::CliError;
 use super::folder::{self, Folder, FolderError};
-use super::interrupt;
+use super::interrupt::{self, AtOnce};
 use super::talk::{Talk, format_duration};
 use crate::config::{Recipe, Resolved};
 use crate::device::Chosen;
@@ -81,6 +81,10 @@ impl Session<'_> {
         let model = model(self.resolved, &layout, state.parameters);
         let bytes = model.to_bytes();
         self.folder.write(folder::MODEL, &bytes)?;
+        let at_once = AtOnce::new(format!(
+            "interrupted while it was drawn; {} holds what was learnt, and --resume draws it",
+            self.folder.file(folder::MODEL).display()
+        ));
         let rendering = self.reconstruct(&model.parameters, &layout)?;
         self.talk.clear();
         let metrics = render::measure(self.signal, &rendering)?;
@@ -89,11 +93,10 @@ impl Session<'_> {
             folder::RECONSTRUCTION,
             rendering.lossless_extension()
         );
-        self.folder.write(
-            &reconstruction,
-            &rendering.encode(Path::new(&reconstruction))?,
-        )?;
+        let encoded = rendering.encode(Path::new(&reconstruction))?;
         let companions = rendering.companions(self.signal)?;
+        drop(at_once);
+        self.folder.write(&reconstruction, &encoded)?;
         for (name, bytes) in &companions {
             self.folder.write(name, bytes)?;
         }

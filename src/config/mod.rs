@@ -14,7 +14,7 @@ pub use preset::{About, DEFAULT_PRESET, Family, PRESETS, Preset};
 pub use purpose::{DEFAULT_PURPOSE, DEFAULT_RECIPE};
 pub use quantity::{parse_count, parse_seconds};
 pub use recipe::{ModelRecipe, Recipe, TrainingRecipe};
-pub use resolve::{CUSTOM, Request, Resolved, SignalFacts, resolve};
+pub use resolve::{CUSTOM, Request, Resolved, SignalFacts, check, resolve};
 pub use table::nearest;
 
 use std::path::PathBuf;

@@ -110,11 +110,23 @@ impl Resolved {
     }
 }
 
-/// Lays preset, purpose, recipe, file and settings over each other, sizes the layers and checks everything.
+/// A recipe before the signal is known but for its kind.
+struct Draft {
+    recipe: Recipe,
+    /// Whether the user said when to stop.
+    names_an_end: bool,
+}
+
+/// Checks what can be checked before a signal is measured, which takes long: names, fields and the numbers of the training.
 ///
 /// # Errors
-/// [`ConfigError`], one sentence with the field, file or name.
-pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, ConfigError> {
+/// See [`resolve`].
+pub fn check(request: &Request, kind: &str) -> Result<(), ConfigError> {
+    draft(request, kind).map(drop)
+}
+
+/// Lays preset, purpose, recipe, file and settings over each other.
+fn draft(request: &Request, kind: &str) -> Result<Draft, ConfigError> {
     let purpose = request.purpose.as_deref().unwrap_or(DEFAULT_PURPOSE);
     let whose = request.recipe.as_deref().unwrap_or(DEFAULT_RECIPE);
     let mut file = request
@@ -144,7 +156,7 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         Preset::find(name)?.table()
     };
     let purposes = Purposes::take(Purposes::FOR, &mut table)?;
-    Purposes::take(Purposes::ON, &mut table)?.apply(signal.kind, &mut table)?;
+    Purposes::take(Purposes::ON, &mut table)?.apply(kind, &mut table)?;
     let recipes = Purposes::take(Purposes::RECIPE, &mut table)?;
     let both = [&purposes, &purposes_of_file];
     Purposes::check(both, purpose, DEFAULT_PURPOSE, name)?;
@@ -153,7 +165,7 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     recipes.apply(whose, &mut table)?;
     let model_of_preset = table.get("model").cloned();
     lay_over(&mut table, file.clone());
-    kinds_of_file.apply(signal.kind, &mut table)?;
+    kinds_of_file.apply(kind, &mut table)?;
     purposes_of_file.apply(purpose, &mut table)?;
     recipes_of_file.apply(whose, &mut table)?;
     if let Some(name) = &request.model
@@ -179,8 +191,23 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     }
     set(&mut table, "model.preset", Value::String(name.to_string())).map_err(ConfigError::Field)?;
 
-    let mut recipe = parse(table)?;
+    let recipe = parse(table)?;
     recipe.training.check().map_err(ConfigError::Field)?;
+    Ok(Draft {
+        recipe,
+        names_an_end,
+    })
+}
+
+/// Lays preset, purpose, recipe, file and settings over each other, sizes the layers and checks everything.
+///
+/// # Errors
+/// [`ConfigError`], one sentence with the field, file or name.
+pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, ConfigError> {
+    let Draft {
+        mut recipe,
+        names_an_end,
+    } = draft(request, signal.kind)?;
     check_loss(&recipe.training, signal).map_err(ConfigError::Field)?;
     let per_sample = recipe.model.parameters_per_sample;
     let per_sample = per_sample.unwrap_or(DEFAULT_PARAMETERS_PER_SAMPLE);

@@ -1,12 +1,16 @@
 //! Training curves as a picture: running PSNR over wall seconds, one line for each run.
 
 use plotters::coord::Shift;
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use crate::train::CurvePoint;
 
-/// Width and height of the picture, in pixels.
+/// Width of the picture, and its height with few curves, in pixels.
 const SIZE: (u32, u32) = (720, 440);
+
+/// The height that the name of a curve takes, in pixels.
+const NAME: u32 = 16;
 
 /// Colours that stay apart for colour-blind readers (Okabe and Ito 2008), without the pale yellow.
 pub(super) const COLOURS: [RGBColor; 7] = [
@@ -19,13 +23,17 @@ pub(super) const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 0, 0),
 ];
 
+/// The lengths of strokes and gaps, in pixels: lines for the first curves, dashes where the colours come again.
+const DASHES: [(u32, u32); 4] = [(18, 0), (6, 4), (2, 3), (14, 3)];
+
 /// A training curve and its name.
 pub type Curve = (String, Vec<CurvePoint>);
 
 /// An SVG of the running PSNR in dB of every curve over seconds of training; empty when there is no point at all.
 pub fn curves_svg(title: &str, curves: &[Curve]) -> String {
     let mut text = String::new();
-    let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+    let height = SIZE.1.max(NAME * curves.len() as u32 + 120);
+    let area = SVGBackend::with_string(&mut text, (SIZE.0, height)).into_drawing_area();
     // The only thing that can fail is the writing of a file, and this is a string.
     let drawn = draw(&area, title, curves);
     drop(area);
@@ -63,12 +71,17 @@ fn draw(
         .y_desc("running PSNR, dB")
         .light_line_style(WHITE)
         .draw()?;
-    for ((name, points), colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+    for (index, (name, points)) in curves.iter().enumerate() {
+        let style = COLOURS[index % COLOURS.len()].stroke_width(2);
+        let (dash, gap) = DASHES[index / COLOURS.len() % DASHES.len()];
         let line = points.iter().map(|p| (p.seconds, p.running_psnr_db));
-        chart
-            .draw_series(LineSeries::new(line, colour.stroke_width(2)))?
+        let series = match gap {
+            0 => chart.draw_series(LineSeries::new(line, style))?,
+            _ => chart.draw_series(DashedLineSeries::new(line, dash, gap, style))?,
+        };
+        series
             .label(name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+            .legend(move |(x, y)| DashedPathElement::new([(x, y), (x + 18, y)], dash, gap, style));
     }
     chart
         .configure_series_labels()
@@ -108,6 +121,21 @@ mod tests {
             let lines = svg.matches("<polyline").count();
             assert!(lines >= 4 && svg.contains(colour), "{svg}");
         }
+    }
+
+    #[test]
+    fn curves_of_one_colour_differ_in_their_strokes() {
+        let curve = |index: usize| curve(&[(0.0, 20.0 + index as f64), (9.0, 30.0)]);
+        let curves = |count| (0..count).map(|i| (format!("m{i}"), curve(i)));
+        let polylines = |count| {
+            let svg = curves_svg("many", &curves(count).collect::<Vec<_>>());
+            svg.matches("<polyline").count()
+        };
+        // Of a line there are two, itself and the one beside its name; of dashes there are many.
+        assert!(polylines(7) - polylines(6) <= 2 && polylines(8) - polylines(7) > 20);
+        let svg = curves_svg("many", &curves(40).collect::<Vec<_>>());
+        // Every name has room: 40 of them at 16 pixels, and 120 for title and axis.
+        assert!(svg.contains("height=\"760\"") && svg.contains("\nm39\n"));
     }
 
     #[test]

@@ -24,12 +24,13 @@ pub fn to_json<T: serde::Serialize>(value: &T) -> String {
     text
 }
 
-/// A PSNR or another metric for people: two or four digits, `inf` when there is no error.
+/// A PSNR or another metric for people: two or four digits, or as many as small distances need; `inf` when there is no error.
 pub fn format_metric(name: &str, value: f64) -> String {
-    if name.ends_with("_db") {
-        format!("{value:.2}")
-    } else {
-        format!("{value:.4}")
+    match value.abs() {
+        _ if name.ends_with("_db") => format!("{value:.2}"),
+        size if size > 0.0 && size < 1e-4 => format!("{value:.2e}"),
+        size if size < 1e-2 => format!("{value:.5}"),
+        _ => format!("{value:.4}"),
     }
 }
 
@@ -65,5 +66,8 @@ mod tests {
         assert_eq!(format_metric("psnr_db", 31.456), "31.46");
         assert_eq!(format_metric("ssim", 0.912_34), "0.9123");
         assert_eq!(format_metric("psnr_db", f64::INFINITY), "inf");
+        assert_eq!(format_metric("chamfer_l1", 0.001_493), "0.00149");
+        assert_eq!(format_metric("chamfer_l2", 0.000_002_718), "2.72e-6");
+        assert_eq!(format_metric("chamfer_l2", 0.0), "0.00000");
     }
 }

@@ -82,15 +82,21 @@ pub trait Signal: Any + Send + Sync {
         normals.fill(0.0);
     }
 
-    /// The same signal with targets that are what `target` says of its distances; none when it has no distances.
+    /// The same signal with targets that are what `target` says of its distances; none when it has no distances and none are asked for.
     ///
     /// # Errors
-    /// [`SignalError::Target`] when it has distances, but not those.
+    /// [`SignalError::Target`] when it has no distances, or not those.
     fn with_target(
         &self,
-        _target: Option<DistanceTarget>,
+        target: Option<DistanceTarget>,
     ) -> Result<Option<Box<dyn Signal>>, SignalError> {
-        Ok(None)
+        match target {
+            None => Ok(None),
+            Some(_) => Err(SignalError::Target(format!(
+                "{} has no distances to learn; leave it out",
+                self.layout().article()
+            ))),
+        }
     }
 
     /// What was assumed of the file or left out of it, a sentence each.

@@ -423,18 +423,7 @@ fn an_interrupted_run_keeps_its_state_and_ends_like_one_that_was_not() {
     let place = Place::new();
     let budget = "--model siren --params 1k --steps 5000 --batch 256 --device cpu";
     let line = format!("fit icon.png --out cut {budget}");
-    let child = place.command(&line).spawn().unwrap();
-    while !place.path("cut/metrics.jsonl").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    let number = child.id().to_string();
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &number])
-        .status();
-    assert!(kill.unwrap().success());
-    let ended = place
-        .judge(&line, child.wait_with_output().unwrap())
-        .coded(130);
+    let ended = place.interrupt(&line, "cut/metrics.jsonl");
     assert_eq!(ended.stdout, "cut\n");
     assert_eq!(place.names("cut"), FILES);
     let report = place.json("cut/report.json");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::compare::{list, results};
-use super::program::{Ended, Place, TINY};
+use super::program::{Place, TINY};
 
 #[test]
 fn a_comparison_reads_back_what_is_finished_and_does_the_rest() {
@@ -119,22 +119,6 @@ fn a_comparison_is_resumed_only_with_what_it_began_with() {
         .refused(2, &["--resume", "--force"]);
 }
 
-/// Sends Ctrl-C to a command as soon as a file is there.
-#[cfg(unix)]
-fn interrupt(place: &Place, line: &str, file: &str) -> Ended {
-    let child = place.command(line).spawn().unwrap();
-    while !place.path(file).exists() {
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    place
-        .judge(line, child.wait_with_output().unwrap())
-        .coded(130)
-}
-
 #[test]
 fn what_is_lost_of_a_finished_run_is_made_again_and_what_is_damaged_is_said() {
     let place = Place::new();
@@ -213,7 +197,7 @@ fn a_comparison_that_is_cut_short_keeps_what_it_found() {
     let place = Place::new();
     let budget = "--models siren,wire --params 1k --steps 3000 --batch 256 --device cpu --out cut";
     let line = format!("compare icon.png leaf.png {budget}");
-    let ended = interrupt(&place, &line, "cut/icon/wire/metrics.jsonl");
+    let ended = place.interrupt(&line, "cut/icon/wire/metrics.jsonl");
     assert!(ended.stderr.contains("the same command"), "{ended:?}");
     let summary = place.json("cut/compare.json");
     let rows = list(&summary["inputs"][0]["models"]);
@@ -252,7 +236,7 @@ fn a_comparison_that_is_cut_short_keeps_what_it_found() {
 
     // Rows of finished runs stay while a model before them is fitted.
     let more = line.replace("siren,wire", "finer,siren,wire");
-    interrupt(&place, &more, "cut/icon/finer/metrics.jsonl");
+    place.interrupt(&more, "cut/icon/finer/metrics.jsonl");
     let summary = place.json("cut/compare.json");
     for (input, models) in [
         (0, &["finer", "siren", "wire"][..]),

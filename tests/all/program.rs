@@ -75,6 +75,21 @@ impl Place {
         self.judge(line, command.output().unwrap())
     }
 
+    /// Sends Ctrl-C to a command as soon as a file is there.
+    #[cfg(unix)]
+    pub fn interrupt(&self, line: &str, file: &str) -> Ended {
+        let child = self.command(line).spawn().unwrap();
+        while !self.path(file).exists() {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        let kill = std::process::Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+        self.judge(line, child.wait_with_output().unwrap())
+            .coded(130)
+    }
+
     /// What holds however a command ended: no panic, and no file that is still being written.
     pub fn judge(&self, line: &str, output: Output) -> Ended {
         let text = |bytes| String::from_utf8(bytes).unwrap();

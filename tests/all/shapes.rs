@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::cli_errors::fails;
 use super::program::Place;
 
 /// A budget that takes seconds.
@@ -202,6 +203,35 @@ fn what_was_asked_of_a_shape_is_remembered() {
     // There is no psnr_db among the metrics of a shape, but a target that was missed is still missed.
     let line = format!("fit cube.obj --model siren {SHORT} --target-psnr 90");
     assert_eq!(place.run(&line).code, Some(3));
+}
+
+#[test]
+fn distances_are_asked_of_shapes_alone() {
+    let place = Place::new();
+    let line = "fit icon.png --model siren --params 2k --steps 1 --device cpu";
+    let words = ["training.target", "a picture", "leave it out"];
+    fails(
+        &place,
+        &format!("{line} --set training.target=sdf"),
+        1,
+        &words,
+    );
+}
+
+/// Nothing is lost when somebody does not wait for the pictures.
+#[cfg(unix)]
+#[test]
+fn a_shape_that_is_being_drawn_can_be_left() {
+    let place = Place::new();
+    std::fs::write(place.path("cube.obj"), CUBE).unwrap();
+    let line = format!("fit cube.obj --model siren {SHORT} --out run");
+    let ended = place.interrupt(&line, "run/model.safetensors");
+    assert!(ended.stderr.contains("--resume draws it"), "{ended:?}");
+    assert!(!place.path("run/report.json").exists());
+    let model = place.bytes("run/model.safetensors");
+    place.run(&format!("{line} --resume")).done();
+    assert_eq!(report(&place, "run")["training"]["steps"], 150);
+    assert!(place.bytes("run/model.safetensors") == model);
 }
 
 /// A sphere of a million faces as binary STL, which repeats every corner: 50 MB.

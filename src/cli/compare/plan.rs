@@ -8,9 +8,7 @@ use super::super::session::{Session, model};
 use super::super::talk::Talk;
 use super::holdout::HeldOutInput;
 use super::{CliError, Compare, InputRows, SizeMatch, inputs};
-use crate::config::{
-    DEFAULT_PURPOSE, DEFAULT_RECIPE, Preset, Request, Resolved, SignalFacts, resolve,
-};
+use crate::config::{DEFAULT_PURPOSE, DEFAULT_RECIPE, Preset, Request, Resolved, check, resolve};
 use crate::device::Chosen;
 use crate::report::{
     CompareReport, ComparedFit, ComparedInput, ComparedModel, InputReport, RunReport,
@@ -219,7 +217,7 @@ impl Compare {
     }
 
     /// What every model is asked for, but its name and seed.
-    fn request(&self, facts: &SignalFacts) -> Result<Request, CliError> {
+    fn request(&self, samples: usize) -> Result<Request, CliError> {
         let mut request = self.flags.request()?;
         let is_default = |choice: &Option<String>, default: &str| {
             choice.as_deref().unwrap_or(default) == default
@@ -251,7 +249,7 @@ impl Compare {
                 ));
             }
             SizeMatch::Params | SizeMatch::Bytes if !has_size => {
-                let parameters = DEFAULT_PARAMETERS.min(facts.samples.max(1));
+                let parameters = DEFAULT_PARAMETERS.min(samples.max(1));
                 request.set("model.parameters", parameters as i64);
             }
             _ => (),
@@ -268,8 +266,7 @@ impl Compare {
         signal: &dyn Signal,
         seeds: &[u32],
     ) -> Result<Vec<(String, u64, Resolved)>, CliError> {
-        let facts = facts(signal);
-        let request = self.request(&facts)?;
+        let request = self.request(signal.samples())?;
         let models = self.models(request.recipe.as_deref());
         if models.is_empty() {
             return Err(CliError::Usage(format!(
@@ -283,6 +280,14 @@ impl Compare {
         if let Some(seed) = twice(seeds) {
             return Err(CliError::Usage(format!("--seeds names {seed} twice")));
         }
+        let by_name = |model: &String| Request {
+            model: Some(model.clone()),
+            ..request.clone()
+        };
+        for model in &models {
+            check(&by_name(model), signal.layout().kind())?;
+        }
+        let facts = facts(signal);
         let seeds: Vec<Option<u32>> = match seeds {
             [] => vec![None],
             seeds => seeds.iter().copied().map(Some).collect(),
@@ -290,8 +295,7 @@ impl Compare {
         let mut runs = Vec::new();
         for model in &models {
             for seed in &seeds {
-                let mut request = request.clone();
-                request.model = Some(model.clone());
+                let mut request = by_name(model);
                 if let Some(seed) = *seed {
                     request.set("training.seed", i64::from(seed));
                 }

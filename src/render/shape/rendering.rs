@@ -172,6 +172,7 @@ impl ShapeLayout {
         field: Field,
         blocks: &Blocks,
         engine: &mut dyn Engine,
+        progress: &mut dyn FnMut(f64),
     ) -> Result<Vec<Companion>, RenderError> {
         let up = self.upright();
         let outline = blocks.outline();
@@ -187,6 +188,7 @@ impl ShapeLayout {
         let [azimuth, elevation] = Scene::VIEWPOINT;
         let camera = Camera::new(&outline, up, azimuth, elevation);
         let still = preview(&mut function, blocks, &camera, &view)?;
+        progress(0.8);
         let small = View {
             size: 240,
             occlusion: false,
@@ -214,7 +216,7 @@ impl Renderable for ShapeLayout {
         progress: &mut dyn FnMut(f64),
     ) -> Result<Rendering, RenderError> {
         let (mut rendering, blocks) = self.measurable(field, engine, progress)?;
-        rendering.pictures = self.pictures(field, &blocks, engine)?;
+        rendering.pictures = self.pictures(field, &blocks, engine, progress)?;
         progress(1.0);
         Ok(Rendering::Shape(rendering))
     }
