@@ -139,12 +139,11 @@ impl Fit {
         let mut request = self.flags.request()?;
         request.model.clone_from(&self.model);
         request.file.clone_from(&self.config);
-        check(&request, signal.layout().kind())?;
-        let facts = facts(signal);
+        let kind = signal.layout().kind();
         let path = match &self.out {
             Some(path) => path.clone(),
             None => {
-                let model = resolve(&request, &facts)?.recipe.model.preset;
+                let model = check(&request, kind)?;
                 let stem = signal::name(&self.input);
                 PathBuf::from("out").join(format!("{stem}-{model}"))
             }
@@ -159,7 +158,8 @@ impl Fit {
                 request.file = Some(recipe);
             }
         }
-        let resolved = resolve(&request, &facts)?;
+        check(&request, kind)?;
+        let resolved = resolve(&request, &facts(signal))?;
         let folder = Folder::open(&path, self.flags.force, self.resume)?;
         Ok((resolved, folder))
     }

@@ -117,12 +117,13 @@ struct Draft {
     names_an_end: bool,
 }
 
-/// Checks what can be checked before a signal is measured, which takes long: names, fields and the numbers of the training.
+/// Checks what can be checked before a signal is measured, which takes long: names, fields and the numbers of the training. Returns the
+/// name of the preset.
 ///
 /// # Errors
 /// See [`resolve`].
-pub fn check(request: &Request, kind: &str) -> Result<(), ConfigError> {
-    draft(request, kind).map(drop)
+pub fn check(request: &Request, kind: &str) -> Result<String, ConfigError> {
+    draft(request, kind).map(|draft| draft.recipe.model.preset)
 }
 
 /// Lays preset, purpose, recipe, file and settings over each other.
