@@ -111,6 +111,7 @@ impl Session<'_> {
         let report = RunReport {
             version: VERSION.into(),
             input: InputReport::new(self.input, &self.signal.layout()),
+            checksum: Some(self.signal.checksum()),
             model: ModelReport::new(name, &self.resolved.network, bytes.len()),
             device: self.device.name.clone(),
             seed: training.seed,
@@ -158,11 +159,19 @@ impl Session<'_> {
             .transpose()
             .map_err(|e| damaged(folder::REPORT, e.to_string()))?;
         let input = InputReport::new(self.input, &self.signal.layout());
+        let was_another = || self.other_run(format!("{} was another then", input.path));
         if let Some(report) = report.as_ref().filter(|report| report.input != input) {
-            return Err(self.other_run(match report.input.path == input.path {
-                true => format!("{} was another then", input.path),
-                false => format!("it is of {}, not of {}", report.input.path, input.path),
-            }));
+            return Err(match report.input.path == input.path {
+                true => was_another(),
+                false => self.other_run(format!(
+                    "it is of {}, not of {}",
+                    report.input.path, input.path
+                )),
+            });
+        }
+        let checksum = report.as_ref().and_then(|report| report.checksum);
+        if checksum.is_some_and(|checksum| checksum != self.signal.checksum()) {
+            return Err(was_another());
         }
         if let Some(report) = report.as_ref().filter(|report| report.version != VERSION) {
             return Err(self.other_run(format!("it is of inr {}", report.version)));
@@ -195,9 +204,7 @@ impl Session<'_> {
             self.resumed(&training, bytes)
                 .map_err(|error| match error {
                     CheckpointError::OtherRecipe(difference) => self.other_run(difference),
-                    CheckpointError::OtherContent => {
-                        self.other_run(format!("{} was another then", input.path))
-                    }
+                    CheckpointError::OtherContent => was_another(),
                     CheckpointError::Damaged(reason) => damaged(folder::CHECKPOINT, reason).into(),
                 })?;
         }
@@ -251,7 +258,7 @@ impl Session<'_> {
         json!({
             "signal": self.signal.layout(),
             "footprint": training.footprint,
-            train::CONTENT: self.signal.spectrum().rms_frequency,
+            train::CONTENT: self.signal.checksum(),
             "layers": self.resolved.network.layers(),
             "segments": self.resolved.network.segments(),
             "optimizer": training.optimizer,

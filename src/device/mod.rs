@@ -123,6 +123,14 @@ pub enum DeviceError {
     },
 }
 
+/// What the names of the processor begin with.
+const CPU: &str = "cpu";
+
+/// Whether a report that names its device so is of a run on the processor.
+pub fn is_cpu(name: &str) -> bool {
+    name.split(' ').next() == Some(CPU)
+}
+
 /// A chosen device.
 #[derive(Debug, Clone)]
 pub struct Chosen {
@@ -211,7 +219,7 @@ fn cpu(reason: &str) -> Chosen {
     let threads = rayon::current_num_threads();
     let plural = if threads == 1 { "" } else { "s" };
     Chosen {
-        name: format!("cpu ({threads} thread{plural}, {})", instruction_set()),
+        name: format!("{CPU} ({threads} thread{plural}, {})", instruction_set()),
         reason: reason.to_string(),
         device: None,
     }

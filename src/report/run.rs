@@ -115,6 +115,9 @@ pub struct RunReport {
     pub version: String,
     /// What was fitted.
     pub input: InputReport,
+    /// [`Signal::checksum`](crate::signal::Signal::checksum) of what was fitted; none in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<u32>,
     /// The network.
     pub model: ModelReport,
     /// What it ran on.

@@ -107,11 +107,42 @@ pub trait Signal: Any + Send + Sync {
     /// How fast the signal varies along each axis; frequencies of a network are derived from it.
     fn spectrum(&self) -> Spectrum;
 
+    /// CRC-32 of what there is to learn, whatever the target is: of the targets of at most 2²⁰ samples spread evenly. Another one tells that
+    /// a file is not the one that was fitted.
+    fn checksum(&self) -> u32 {
+        let (samples, layout) = (self.samples(), self.layout());
+        let count = samples.min(CHECKED);
+        let mut coordinates = vec![0.0; CHECKED_AT_ONCE * layout.d_in()];
+        let mut targets = vec![0.0; CHECKED_AT_ONCE * layout.d_out()];
+        let mut hasher = crc32fast::Hasher::new();
+        for first in (0..count).step_by(CHECKED_AT_ONCE) {
+            let these = first..count.min(first + CHECKED_AT_ONCE);
+            let indices = these.map(|i| (i as u64 * samples as u64 / count as u64) as u32);
+            let indices: Vec<u32> = indices.collect();
+            let coordinates = &mut coordinates[..indices.len() * layout.d_in()];
+            let targets = &mut targets[..indices.len() * layout.d_out()];
+            self.gather(&indices, coordinates, targets);
+            check(&mut hasher, targets);
+        }
+        hasher.finalize()
+    }
+
     /// The signal reduced, and what it is to be compared with.
     ///
     /// # Errors
     /// [`SignalError::TooSmall`] when an axis has fewer samples than the factor; a kind that cannot be reduced says so.
     fn hold_out(self: Box<Self>, reduction: Reduction) -> Result<HeldOut, SignalError>;
+}
+
+/// Most samples of a checksum, and how many of them are gathered at a time.
+const CHECKED: usize = 1 << 20;
+const CHECKED_AT_ONCE: usize = 1 << 12;
+
+/// Adds numbers to a checksum.
+fn check(hasher: &mut crc32fast::Hasher, values: &[f32]) {
+    for value in values {
+        hasher.update(&value.to_le_bytes());
+    }
 }
 
 /// The shape and meaning of a signal without its samples, one variant a kind.

@@ -143,8 +143,9 @@ impl ShapeLayout {
     /// The layout in words, such as `shape of 1.37 x 1.63 x 1.24, truncated signed distance`.
     pub fn describe(&self) -> String {
         let [x, y, z] = self.extents.map(|side| {
-            let digits = 2 - (side.log10().floor() as i32).min(2);
-            format!("{side:.*}", digits.clamp(0, 9) as usize)
+            // A flat shape has a side of 0, whose logarithm is −∞.
+            let digits = 2 - (side.log10().floor() as i32).clamp(-7, 2);
+            format!("{side:.*}", digits as usize)
         });
         format!("shape of {x} x {y} x {z}, {}", self.target.name())
     }
@@ -439,6 +440,17 @@ impl Signal for Shape {
             nyquist: vec![nyquist; 3],
             rms_frequency: vec![rms as f32; 3],
         }
+    }
+
+    /// Of the distances at places that are always the same: samples are drawn anew while a network learns.
+    fn checksum(&self) -> u32 {
+        const PLACES: usize = 1 << 14;
+        let places = random_places(PLACES);
+        let mut distances = vec![0.0; PLACES];
+        self.distances(places.as_flattened(), &mut distances);
+        let mut hasher = crc32fast::Hasher::new();
+        super::check(&mut hasher, &distances);
+        hasher.finalize()
     }
 
     fn hold_out(self: Box<Self>, _reduction: Reduction) -> Result<HeldOut, SignalError> {

@@ -13,7 +13,7 @@ use crate::model::file::{fill, tensors_from_bytes, tensors_to_bytes};
 const KEY: &str = "inr-checkpoint";
 
 /// The field of an identity that tells signals of one size apart.
-pub const CONTENT: &str = "spectrum";
+pub const CONTENT: &str = "signal_checksum";
 
 /// Why a checkpoint cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq)]

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::compare::list;
 use super::page::SHAPE;
-use super::program::{Place, TINY, repository};
+use super::program::{Place, TINY, repository, skipped};
 
 /// How long a busy machine may take.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -41,7 +41,7 @@ fn browser() -> Option<PathBuf> {
 /// What the script of the test finds in a page, `width` pixels wide, in a browser with these `flags`.
 fn open(place: &Place, page: &str, width: u32, flags: &[&str]) -> Option<Value> {
     let Some(browser) = browser() else {
-        eprintln!("no Chromium was found; the page is not opened in one");
+        skipped("no Chromium was found, so that the page is not opened in one");
         return None;
     };
     let html = place.text(page);
@@ -194,7 +194,7 @@ fn pictures_are_zoomed_and_compared_in_a_browser() {
         );
         assert_eq!(
             found["copied"],
-            "inr fit icon.png --config c/siren/recipe.toml --out c/siren-again"
+            "inr fit icon.png --config c/siren/recipe.toml --out c/siren-again --device cpu"
         );
     }
 }

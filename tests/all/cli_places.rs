@@ -1,7 +1,7 @@
 //! Places that cannot be written and disks that are full: one clear sentence, and no file that is half there.
 
 use super::cli_errors::fails;
-use super::program::{Place, TINY};
+use super::program::{Place, TINY, skipped};
 
 #[test]
 fn places_that_cannot_be_written() {
@@ -108,7 +108,7 @@ fn a_full_disk_leaves_no_half_of_a_file() {
     let place = Place::new();
     place.fit("icon.png --model siren --out run");
     let Some(_disk) = SmallDisk::mount(place.path("disk")) else {
-        eprintln!("skipped: mounting a small file system is not permitted here");
+        skipped("mounting a small file system is not permitted here");
         return;
     };
     // 20,000 numbers of 4 bytes are more than the disk holds.

@@ -111,9 +111,14 @@ fn a_comparison_is_resumed_only_with_what_it_began_with() {
         &format!("{line} --holdout 2"),
         &["it is of icon.png, not of there/reduced.png"],
     );
+    let changed = || place.run(&format!("{line} --resume"));
+    place.negate("icon.png");
+    changed().failed(2, &["icon.png was another then"]);
+    // Its report tells as much.
+    std::fs::remove_file(place.path("there/siren/checkpoint.safetensors")).unwrap();
+    changed().failed(2, &["icon.png was another then"]);
     std::fs::copy(place.path("leaf.png"), place.path("icon.png")).unwrap();
-    let changed = place.run(&format!("{line} --resume"));
-    changed.failed(2, &["icon.png was another then"]);
+    changed().failed(2, &["icon.png was another then"]);
     place
         .run(&format!("{line} --resume --force"))
         .refused(2, &["--resume", "--force"]);

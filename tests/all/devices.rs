@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::layers::random_batch;
 use super::numbers::{assert_close, layer_examples};
+use super::program::skipped;
 use super::training::{network, train, training};
 
 /// The first software adapter, which every machine gives the same results with; none where it is not installed.
@@ -17,7 +18,7 @@ fn software_adapter() -> Option<Adapter> {
         .into_iter()
         .find(|a| a.kind == AdapterKind::Software);
     if adapter.is_none() {
-        println!("skipped: there is no software graphics adapter (for instance lavapipe)");
+        skipped("there is no software graphics adapter (for instance lavapipe)");
     }
     adapter
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -18,6 +19,11 @@ const UNFINISHED: &str = ".inr-";
 /// The pictures that every working folder holds: 64x64 RGB, 160x160 RGBA, 128x96 grey of 16 bit.
 pub const PICTURES: [&str; 3] = ["icon.png", "leaf.png", "gradient16.png"];
 
+/// Says that something is not tested and why, past the test harness, which shows nothing of a test that passes.
+pub fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
 /// A folder of its own for each test, which commands run in.
 pub struct Place(TempDir);
 
@@ -28,6 +34,13 @@ impl Place {
             std::fs::copy(repository().join("assets").join(name), place.path(name)).unwrap();
         }
         place
+    }
+
+    /// Makes a picture its negative, which is as large and varies as fast.
+    pub fn negate(&self, name: &str) {
+        let mut picture = image::open(self.path(name)).unwrap();
+        picture.invert();
+        picture.save(self.path(name)).unwrap();
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

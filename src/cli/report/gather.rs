@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::CliError;
 use super::super::command_line::quoted;
 use super::super::folder::{self, FolderError};
+use crate::device::is_cpu;
 use crate::render::{self, Exhibition, KIND_FILES};
 use crate::report::{
     CompareReport, ComparedFit, ComparedInput, ComparedModel, InputReport, PageInput, PageRun,
@@ -111,7 +112,12 @@ impl Gathered {
         if input.models.is_empty() {
             return Ok(PageInput::default());
         }
-        let original = self.original(&input.input);
+        let runs = input.models.iter().map(|model| match &model.fit {
+            Some(fit) => self.run(&fit.folder),
+            None => Ok(None),
+        });
+        let runs = runs.collect::<Result<Vec<Option<PageRun>>, CliError>>()?;
+        let original = self.original(&input.input, &runs);
         let (exhibited, files): (Vec<usize>, Vec<PathBuf>) = files.into_iter().unzip();
         let shown = render::exhibit(original.as_deref().ok(), &files, room);
         let (mut exhibition, exhibited) = match shown {
@@ -137,11 +143,6 @@ impl Gathered {
                 exhibition.notes.push(note);
             }
         }
-        let runs = input.models.iter().map(|model| match &model.fit {
-            Some(fit) => self.run(&fit.folder),
-            None => Ok(None),
-        });
-        let runs = runs.collect::<Result<Vec<Option<PageRun>>, CliError>>()?;
         Ok(PageInput {
             description,
             exhibition,
@@ -171,19 +172,31 @@ impl Gathered {
     }
 
     /// What the renderings are compared with, or why there is nothing.
-    fn original(&self, input: &InputReport) -> Result<Box<dyn Signal>, String> {
+    fn original(
+        &self,
+        input: &InputReport,
+        runs: &[Option<PageRun>],
+    ) -> Result<Box<dyn Signal>, String> {
         let path = Path::new(&input.path);
         let lost = |why: String| format!("Neither the original nor errors are shown: {why}.");
         let original = signal::load(path).map_err(|error| lost(error.to_string()))?;
+        let another = || Err(lost(format!("{} is another file now", input.path)));
         // What is learnt of it is another matter.
         let now = InputReport::new(path, &original.layout()).without_target();
         if now.layout != input.clone().without_target().layout {
-            return Err(lost(format!("{} is another file now", input.path)));
+            return another();
         }
+        let is_fitted = |signal: &dyn Signal| {
+            let fitted = runs.iter().flatten().filter_map(|run| run.report.checksum);
+            let fitted: Vec<u32> = fitted.collect();
+            fitted.is_empty() || fitted.contains(&signal.checksum())
+        };
         match self.report.holdout {
-            None => Ok(original),
+            None if is_fitted(original.as_ref()) => Ok(original),
+            None => another(),
             Some(reduction) => match original.hold_out(reduction) {
-                Ok(held_out) => Ok(held_out.reference),
+                Ok(held_out) if is_fitted(held_out.reduced.as_ref()) => Ok(held_out.reference),
+                Ok(_) => another(),
                 Err(error) => Err(lost(error.to_string())),
             },
         }
@@ -203,10 +216,16 @@ impl Gathered {
         let command = match recipe.is_empty() {
             true => String::new(),
             false => format!(
-                "inr fit {} --config {} --out {}",
+                "inr fit {} --config {} --out {}{}",
                 quoted(&report.input.path),
                 quoted(&recipe_path.display().to_string()),
-                again(&folder)
+                again(&folder),
+                // An adapter may have another number elsewhere.
+                if is_cpu(&report.device) {
+                    " --device cpu"
+                } else {
+                    ""
+                }
             ),
         };
         Ok(Some(PageRun {
