@@ -28,7 +28,8 @@ pub fn snr_db(reference: &[f32], estimate: &[f32]) -> f64 {
 }
 
 /// The scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019, eq. 5): the SNR after the reference is scaled to fit best,
-/// α = ⟨ŝ, s⟩ / ⟨s, s⟩, 10 log₁₀(Σ (α s)² / Σ (α s − ŝ)²). Infinite for equal sounds, silence among them.
+/// α = ⟨ŝ, s⟩ / ⟨s, s⟩, 10 log₁₀(Σ (α s)² / Σ (α s − ŝ)²). Infinite for equal sounds, silence among
+/// them; −∞ when no part of a sound is in the estimate.
 pub fn si_sdr_db(reference: &[f32], estimate: &[f32]) -> f64 {
     let (mut dot, mut square) = (0.0, 0.0);
     for (&s, &e) in reference.iter().zip(estimate) {
@@ -42,10 +43,11 @@ pub fn si_sdr_db(reference: &[f32], estimate: &[f32]) -> f64 {
         target += scaled * scaled;
         rest += (scaled - f64::from(e)).powi(2);
     }
-    if rest == 0.0 {
-        f64::INFINITY
-    } else {
-        decibels(target / rest)
+    match rest == 0.0 {
+        // Silence instead of a sound.
+        true if square > 0.0 && target == 0.0 => f64::NEG_INFINITY,
+        true => f64::INFINITY,
+        false => decibels(target / rest),
     }
 }
 
@@ -108,6 +110,7 @@ mod tests {
             assert_eq!(log_spectral_distance(&sound, &sound), 0.0);
         }
         assert_eq!(snr_db(&[0.0; 4], &[0.1; 4]), f64::NEG_INFINITY);
+        assert_eq!(si_sdr_db(&tone(4), &[0.0; 4]), f64::NEG_INFINITY);
     }
 
     /// A pair of spectra a factor of 100 apart everywhere is 2 apart.

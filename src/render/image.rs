@@ -199,7 +199,7 @@ pub fn measure(original: &Image, other: &Image) -> Result<Metrics, RenderError> 
         (Samples::F32(a), Samples::F32(b)) => ssim(a, b, width, height, channels, peak),
         _ => return Err(mismatch(original, other)),
     };
-    Ok(Metrics(vec![
+    Ok(Metrics::known(vec![
         ("psnr_db".into(), psnr),
         ("ssim".into(), ssim),
     ]))

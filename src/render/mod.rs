@@ -67,6 +67,12 @@ pub type Companion = (&'static str, Vec<u8>);
 pub struct Metrics(pub Vec<Metric>);
 
 impl Metrics {
+    /// Those of `values` that there are: without NaN, a share of nothing, and −∞, a ratio to silence, of which the tables show a dash.
+    pub fn known(values: Vec<Metric>) -> Self {
+        let is_known = |value: f64| !value.is_nan() && value > f64::NEG_INFINITY;
+        Self(values.into_iter().filter(|(_, v)| is_known(*v)).collect())
+    }
+
     /// The metric called `name`.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, v)| *v)

@@ -181,10 +181,18 @@ impl Renderable for SoundLayout {
             None => (f64::from(self.sample_rate) * scale).round().max(1.0),
         };
         let frames = (self.seconds() * rate).round().max(1.0);
-        let bytes = frames * f64::from(self.channels) * f64::from(self.format.bits()) / 8.0;
-        if bytes > MOST_BYTES as f64 || rate > f64::from(u32::MAX) {
+        let frame = f64::from(self.channels) * f64::from(self.format.bits()) / 8.0;
+        let bytes = frames * frame;
+        if bytes > MOST_BYTES as f64 {
             return Err(RenderError::Request(format!(
                 "a sound of {frames} frames takes {bytes:.0} bytes, more than a WAV file can hold; take a lower --rate or --scale"
+            )));
+        }
+        // Its header has the bytes of a second as a 32-bit number.
+        let most_rate = (f64::from(u32::MAX) / frame).floor();
+        if rate > most_rate {
+            return Err(RenderError::Request(format!(
+                "a rate of {rate} is more than the {most_rate} that a WAV file of these channels can have; take a lower --rate or --scale"
             )));
         }
         Ok(Target {
@@ -293,7 +301,7 @@ impl Rendered for Sound {
         let distances = (0..channels)
             .map(|index| log_spectral_distance(&channel(original, index), &channel(other, index)));
         let lsd = distances.sum::<f64>() / channels as f64;
-        Ok(Metrics(vec![
+        Ok(Metrics::known(vec![
             ("snr_db".into(), snr_db(&original.samples, &other.samples)),
             ("psnr_db".into(), psnr(original, other)),
             (
@@ -317,5 +325,36 @@ impl Rendered for Sound {
     fn companions(&self, original: &dyn Signal) -> Result<Vec<Companion>, RenderError> {
         let [original, other] = pair(original, self)?;
         spectrogram::pictures(original, other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::{Footprint, SampleFormat};
+
+    /// Of 4 bytes a frame there are at most (2³² − 1) / 4 a second.
+    #[test]
+    fn a_rate_that_no_header_holds_is_refused() {
+        let layout = SoundLayout {
+            sample_rate: 8_000,
+            channels: 1,
+            frames: 2_000,
+            format: SampleFormat::Float,
+            peak: 1.0,
+            footprint: Footprint::Point,
+        };
+        let at = |rate| {
+            layout.resolve(&RenderRequest {
+                rate: Some(rate),
+                ..RenderRequest::default()
+            })
+        };
+        assert!(at(1_073_741_823).is_ok());
+        let error = at(1_073_741_824).err().map(|error| error.to_string());
+        assert!(
+            error.as_ref().is_some_and(|e| e.contains("1073741823")),
+            "{error:?}"
+        );
     }
 }

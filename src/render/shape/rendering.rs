@@ -14,7 +14,7 @@ use super::{
 };
 use crate::engine::Engine;
 use crate::metrics::{SurfaceSamples, eikonal_share, iou, psnr_db, sdf_mae, surface_distance};
-use crate::signal::shape::{UpAxis, random_places, surface_samples};
+use crate::signal::shape::{Frame, UpAxis, random_places, surface_samples};
 use crate::signal::{Layout, Mesh, Reduction, Shape, ShapeLayout, Signal};
 
 /// The files of a fit to a shape.
@@ -39,6 +39,8 @@ const BAND: f32 = 0.05;
 const STEP: f32 = 1e-3;
 /// The largest slope of a fitted distance: 1, and some more.
 pub(super) const SLOPE: f32 = 1.3;
+/// How near to its faces corners count as lying on the box, in coordinates: several roundings in the units of a file.
+const ON_THE_BOX: f32 = 1e-5;
 /// Of a field that is no distance every so many points are looked at first.
 const STRIDE: u32 = 2;
 
@@ -60,6 +62,19 @@ fn places() -> Vec<[f32; 3]> {
     let centre = |i: usize| crate::signal::cell_centre(i % GRID, GRID) as f32;
     let cells = (0..GRID.pow(3)).map(|i| [centre(i), centre(i / GRID), centre(i / GRID / GRID)]);
     cells.chain(random_places(RANDOM)).collect()
+}
+
+/// A mesh without the flat faces that close it where the body leaves the box [-1, 1]³, which are no surface of anything.
+pub(super) fn without_caps(mesh: &Mesh, frame: &Frame) -> Mesh {
+    let is_cap = |face: &[u32; 3]| {
+        let corners = face.map(|vertex| frame.coordinate(mesh.vertices[vertex as usize]));
+        (0..3).any(|axis| corners.iter().all(|x| x[axis].abs() > 1.0 - ON_THE_BOX))
+    };
+    let faces = mesh.faces.iter().filter(|face| !is_cap(face));
+    Mesh {
+        faces: faces.copied().collect(),
+        ..mesh.clone()
+    }
 }
 
 /// The lattice of so many points a side in the box [-1, 1]³.
@@ -409,7 +424,10 @@ impl Rendered for ShapeRendering {
             add("iou_random", iou(&ours[cells..], &theirs[cells..]));
         }
         let theirs = original.surface_samples(SURFACE);
-        let ours = surface_samples(&self.mesh, theirs.0.len());
+        let ours = surface_samples(
+            &without_caps(&self.mesh, &self.layout.frame),
+            theirs.0.len(),
+        );
         let samples = |(points, normals)| SurfaceSamples { points, normals };
         let distance = surface_distance(
             samples((ours.0.as_slice(), ours.1.as_slice())),
@@ -425,7 +443,7 @@ impl Rendered for ShapeRendering {
             }
             add("eikonal_share", eikonal_share(&self.gradients));
         }
-        Ok(Metrics(metrics))
+        Ok(Metrics::known(metrics))
     }
 
     /// Of the targets at random places, whose peak is 2.

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::f32::consts::PI;
 use std::f64::consts::PI as PI64;
 
+use super::rendering::without_caps;
 use super::*;
-use crate::signal::shape::Mesh;
+use crate::signal::shape::{Frame, Mesh};
 
 type Never = std::convert::Infallible;
 
@@ -244,6 +245,9 @@ fn a_body_that_leaves_the_box_is_capped_or_left_open() {
     );
     let highest = capped.vertices.iter().map(|v| v[2]).fold(0.0, f32::max);
     assert_eq!(highest, 1.0);
+    // Without its two discs the wall is left.
+    let (wall, _) = area_and_volume(&without_caps(&capped, &Frame::IDENTITY));
+    assert!((wall / (PI64 * 2.0) - 1.0).abs() < 4e-2, "{wall}");
 
     let lattice = Lattice::new([-1.0; 3], [1.0; 3], 40, false).unwrap();
     let open = mesh(cut, &lattice, Search::Sampled(4), 8);

@@ -124,8 +124,10 @@ fn mean(model: &str, kind: &str, inputs: &[&ComparedInput]) -> ComparedMean {
             rows.filter(|row| seed.is_none() || row.fit.as_ref().map(|fit| fit.seed) == seed);
         average(rows.filter_map(|row| row.metrics.get(metric)))
     };
+    // Of what all rows have, as a mean over fewer would be of other inputs.
+    let in_all = |name: &str| rows.iter().all(|row| row.metrics.get(name).is_some());
     let metrics = |of: &dyn Fn(&str) -> f64| {
-        let names = rows[0].metrics.0.iter();
+        let names = rows[0].metrics.0.iter().filter(|(name, _)| in_all(name));
         Metrics(names.map(|(name, _)| (name.clone(), of(name))).collect())
     };
     ComparedMean {
