@@ -1,6 +1,6 @@
 //! The blocks of a lattice that hold the surface of a field, and its values there.
 //!
-//! Memory grows with the surface, not with the volume, apart from four bytes a block.
+//! Memory grows with the surface, not with the volume, apart from four bytes a block, and eight more while the surface is extracted.
 
 use rayon::prelude::*;
 
@@ -274,8 +274,9 @@ impl Blocks {
         let radius = self.lattice.spacing().map(|h| h * half as f32);
         let reach = bound * radius.iter().map(|r| r * r).sum::<f32>().sqrt();
         let mut seeds = Vec::new();
-        let indices: Vec<usize> = (0..self.slots.len()).collect();
-        for indices in indices.chunks(CHUNK) {
+        let count = self.slots.len();
+        for first in (0..count).step_by(CHUNK) {
+            let indices: Vec<usize> = (first..count.min(first + CHUNK)).collect();
             let centres: Vec<[f32; 3]> = indices
                 .iter()
                 .map(|&index| {

@@ -61,9 +61,12 @@ impl Body {
             Content::Points(points) => bounds(points.positions.iter().copied()).into(),
             Content::Grid(grid) => (grid.half().map(|x| -x), grid.half()),
         };
+        let extents = [0, 1, 2].map(|axis| high[axis] - low[axis]);
+        if !extents.iter().all(|side| side.is_finite()) {
+            return Err("it is larger than 32-bit numbers reach; scale it down".into());
+        }
         let frame =
             Frame::around([low, high]).ok_or("all of its points lie at one place".to_string())?;
-        let extents = [0, 1, 2].map(|axis| high[axis] - low[axis]);
         let farthest = low
             .iter()
             .chain(&high)
@@ -212,24 +215,11 @@ impl Solid {
                 )),
             }
         }
-        let by_winding = Distance::by_winding(&mesh);
-        let surface = Surface::new(&mesh);
-        let probes = probes(&surface);
-        let mut solid = Self {
-            surface,
-            distance: by_winding,
-            hollow: None,
-        };
-        let inside_of = |distance: &Distance| -> Vec<bool> {
-            let probes = probes.par_chunks_exact(3);
-            probes
-                .map(|p| distance.at([p[0], p[1], p[2]], PROBE) < 0.0)
-                .collect()
-        };
-        let inside = inside_of(&solid.distance);
+        let mut solid = Self::by_winding(&mesh);
         if topology.watertight() && topology.oriented() {
+            let inside = solid.probed(&solid.distance, PROBE);
             let by_pseudonormals = Distance::by_pseudonormals(&mesh);
-            let other = inside_of(&by_pseudonormals);
+            let other = solid.probed(&by_pseudonormals, PROBE);
             let differ = inside.iter().zip(&other).filter(|(a, b)| a != b).count();
             if (differ as f64) < DISAGREEMENT * inside.len() as f64 {
                 solid.distance = by_pseudonormals;
@@ -251,27 +241,51 @@ impl Solid {
             Topology { open_edges: 0, .. } => "its faces cannot agree about what is outside".into(),
             Topology { open_edges, .. } => format!("it is open at {open_edges} edges"),
         };
-        // Near an open sheet at most half of the probes are on one side of it, with winding numbers of about a half.
-        let share = inside.iter().filter(|&&is| is).count() as f64 / inside.len() as f64;
-        if topology.misoriented_edges > 0 || share < 0.05 {
-            solid.hollow = Some(why);
-            solid.distance = Distance::unsigned(Bvh::new(&mesh));
-        } else {
-            warnings.push(format!(
-                "{why}: inside is where its winding number is above 1/2"
-            ));
+        if topology.misoriented_edges == 0 {
+            let by_winding = format!("{why}: inside is where its winding number is above 1/2");
+            if solid.is_solid() {
+                warnings.push(by_winding);
+                return solid;
+            }
+            mesh.faces.iter_mut().for_each(|face| face.swap(1, 2));
+            let turned = Self::by_winding(&mesh);
+            if turned.is_solid() {
+                warnings.push("its faces look inwards and were turned".into());
+                warnings.push(by_winding);
+                return turned;
+            }
         }
+        solid.hollow = Some(why);
+        solid.distance = Distance::unsigned(Bvh::new(&mesh));
         solid
     }
-}
 
-/// Points half a percent of the axis beside the surface, on both sides.
-fn probes(surface: &Surface) -> Vec<f32> {
-    (0..PROBES)
-        .flat_map(|index| {
-            let (point, normal) = surface.sample(&mut Random::new(0, index as u64));
-            let side = f64::from(if index % 2 == 0 { PROBE } else { -PROBE });
-            narrow(add(widen(point), scale(widen(normal), side)))
-        })
-        .collect()
+    fn by_winding(mesh: &Mesh) -> Self {
+        Self {
+            surface: Surface::new(mesh),
+            distance: Distance::by_winding(mesh),
+            hollow: None,
+        }
+    }
+
+    /// Which of [`PROBES`] points are inside, so far from the surface, by turns before and behind a face.
+    fn probed(&self, distance: &Distance, away: f32) -> Vec<bool> {
+        (0..PROBES)
+            .into_par_iter()
+            .map(|index| {
+                let (point, normal) = self.surface.sample(&mut Random::new(0, index as u64));
+                let side = f64::from(if index % 2 == 0 { away } else { -away });
+                let probe = narrow(add(widen(point), scale(widen(normal), side)));
+                distance.at(probe, away) < 0.0
+            })
+            .collect()
+    }
+
+    /// Whether there is an inside close behind most faces. Behind an open sheet winding numbers are near 1/2, above it where the sheet is hollow
+    /// like a dish and below it where it bulges: for about half of the faces of a leaf or a landscape.
+    fn is_solid(&self) -> bool {
+        let probed = self.probed(&self.distance, 0.1 * PROBE);
+        let behind: Vec<bool> = probed.into_iter().skip(1).step_by(2).collect();
+        3 * behind.iter().filter(|&&inside| inside).count() >= 2 * behind.len()
+    }
 }

@@ -1,13 +1,12 @@
 //! Binary glTF 2.0: the triangles of all meshes of the scene, placed by the transforms of its nodes.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 
 use super::super::mesh::Mesh;
 use super::super::vector::{Vector, add, cross, dot, narrow, scale, widen};
 use super::{Fault, polygon};
-
-/// Nodes deeper than this are taken for a loop.
-const DEEPEST: usize = 128;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -175,20 +174,27 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, Fault> {
     }
     let roots = match document.scenes.get(document.scene.unwrap_or(0)) {
         Some(scene) => scene.nodes.clone(),
-        None => (0..document.nodes.len()).collect(),
+        None => {
+            let children = document.nodes.iter().flat_map(|node| &node.children);
+            let children: HashSet<usize> = children.copied().collect();
+            let nodes = 0..document.nodes.len();
+            nodes.filter(|node| !children.contains(node)).collect()
+        }
     };
     let mut mesh = Mesh::default();
-    let mut open: Vec<(usize, Transform, usize)> = roots
+    let mut open: Vec<(usize, Transform)> = roots
         .into_iter()
-        .map(|node| (node, Transform::IDENTITY, 0))
+        .map(|node| (node, Transform::IDENTITY))
         .collect();
-    while let Some((index, outer, depth)) = open.pop() {
+    let mut seen = HashSet::new();
+    while let Some((index, outer)) = open.pop() {
         let node = get(&document.nodes, index, "node")?;
-        if depth > DEEPEST {
-            return Fault::damaged("its nodes form a loop");
+        // They are trees by the format (glTF 2.0, "Node hierarchy").
+        if !seen.insert(index) {
+            return Fault::damaged(format!("its node {index} stands in two places"));
         }
         let transform = outer.after(&node.transform());
-        open.extend(node.children.iter().map(|&n| (n, transform, depth + 1)));
+        open.extend(node.children.iter().map(|&n| (n, transform)));
         if let Some(index) = node.mesh {
             for primitive in &get(&document.meshes, index, "mesh")?.primitives {
                 append(&document, data, primitive, &transform, &mut mesh)?;

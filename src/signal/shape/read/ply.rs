@@ -152,8 +152,13 @@ fn read_faces(element: &Element, numbers: &mut Numbers, mesh: &mut Mesh) -> Resu
             let wanted = matches!(property.name.as_str(), "vertex_indices" | "vertex_index");
             match property.length {
                 Some(length) if wanted => {
-                    for _ in 0..numbers.next(length)? as usize {
-                        face.push(numbers.next(property.value)? as u32);
+                    for _ in 0..count(length, numbers)? {
+                        let vertex = numbers.next(property.value)?;
+                        face.push(whole(vertex).ok_or_else(|| {
+                            Fault::Damaged(format!(
+                                "face {index} names vertex {vertex}, and they are counted from 0"
+                            ))
+                        })?);
                     }
                 }
                 _ => {
@@ -177,11 +182,23 @@ fn read_faces(element: &Element, numbers: &mut Numbers, mesh: &mut Mesh) -> Resu
     Ok(())
 }
 
+/// A number that counts something, which types of a fraction or a sign may hold too.
+fn whole(value: f64) -> Option<u32> {
+    let is_whole = value.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&value);
+    is_whole.then_some(value as u32)
+}
+
+/// The length of a list.
+fn count(length: Scalar, numbers: &mut Numbers) -> Result<u32, Fault> {
+    let length = numbers.next(length)?;
+    whole(length).ok_or_else(|| Fault::Damaged(format!("a list has {length} values")))
+}
+
 /// The value of a property; of a list, its last.
 fn one(property: &Property, numbers: &mut Numbers) -> Result<f64, Fault> {
     let count = match property.length {
         None => 1,
-        Some(length) => numbers.next(length)? as usize,
+        Some(length) => count(length, numbers)?,
     };
     let mut value = 0.0;
     for _ in 0..count {

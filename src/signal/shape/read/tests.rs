@@ -219,7 +219,19 @@ fn glb_is_read_and_placed() {
         assert_eq!(mesh.bounds(), [[0.0, 1.0, 2.0], [2.0, 3.0, 4.0]]);
         assert!((mesh.signed_volume() - 8.0).abs() < 1e-9);
         assert_eq!(fault(Format::Glb, &bytes[..bytes.len() - 1]), "truncated");
+        // Without a scene the nodes that are nobody's children are drawn.
+        let without = replaced(&bytes, b"\"scenes\"", b"\"scenez\"");
+        assert_eq!(self::mesh(Format::Glb, &without), mesh);
+        let looped = replaced(&bytes, b"\"children\":[1]", b"\"children\":[0]");
+        assert!(fault(Format::Glb, &looped).contains("node 0 stands in two places"));
     }
+}
+
+/// `bytes` with the one place that reads `from` changed to `to`, of the same length.
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let place = bytes.windows(from.len()).position(|window| window == from);
+    let place = place.unwrap();
+    [&bytes[..place], to, &bytes[place + from.len()..]].concat()
 }
 
 /// A NumPy file of version 1.
@@ -306,7 +318,7 @@ fn polygons_with_inward_corners_keep_their_area() {
 
 #[test]
 fn faults_say_where_they_are() {
-    let cases: [(Format, &[u8], &str); 14] = [
+    let cases: [(Format, &[u8], &str); 17] = [
         (Format::Obj, b"v 0 0 0\nv 1 0 0\n", "it has 2 vertices and no faces"),
         (Format::Obj, b"", "no faces"),
         (Format::Obj, b"v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "vertex 0"),
@@ -319,6 +331,9 @@ fn faults_say_where_they_are() {
         (Format::Off, b"OFF\n3 1 0\n0 0 0\n1 0 0\n", "truncated"),
         (Format::Off, b"OFF\n1 1 0\n0 0 0\n3 0 1 2\n", "line 4: a face names vertex 1"),
         (Format::Ply, b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\nend_header\n1 2 3\n", "neither faces nor normals"),
+        (Format::Ply, b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\nelement face 1\nproperty list uchar int vertex_indices\nend_header\n1 2 3\n3 0 0 -1\n", "face 0 names vertex -1"),
+        (Format::Ply, b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\nelement face 1\nproperty list uchar float vertex_indices\nend_header\n1 2 3\n3 0 0 0.5\n", "face 0 names vertex 0.5"),
+        (Format::Ply, b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\nelement face 1\nproperty list char int vertex_indices\nend_header\n1 2 3\n-1\n", "a list has -1 values"),
         (Format::Xyz, b"1 2 3\n", "line 1: a component of the normal is missing"),
         (Format::Stl, &[7; 100], "truncated"),
     ];
