@@ -1,5 +1,6 @@
 //! Sounds on a page: something to listen to, spectrograms, and the spectra of the errors.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::super::RenderError;
@@ -67,7 +68,8 @@ pub(in crate::render) fn exhibit(
         ))
     });
     let (original, spectra) = original.transpose()?.unzip();
-    notes.dedup();
+    let mut said = HashSet::new();
+    notes.retain(|note| said.insert(note.clone()));
     Ok(Exhibition {
         original,
         made,

@@ -16,7 +16,7 @@ function swatch(style) {
   const line = draw("line", { x1: 0, y1: 4, x2: 22, y2: 4, ...stroke(style) });
   return draw("svg", { class: "swatch", width: 22, height: 8, "aria-hidden": "true" }, line);
 }
-const stroke = (style) => ({ stroke: style.colour, "stroke-dasharray": style.dash });
+const stroke = (style) => ({ stroke: style.colour, "stroke-dasharray": style.dash, "stroke-opacity": style.opacity ?? 1 });
 
 /**
  * Lines over a common axis. `series`: name, style, x, y; `reference` among them is drawn lightly. A pointer, a tap or the arrow keys show values.

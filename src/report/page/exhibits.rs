@@ -210,7 +210,7 @@ pub(super) fn meshes(input: &ComparedInput, shown: &PageInput) -> String {
     match figures.is_empty() {
         true => figures,
         false => format!(
-            "<div class=\"meshes\" hidden>\n<h3>Meshes</h3>\n<p class=\"hint\">Drag turns all at once, wheel or pinch zooms, double click or 0 resets.</p>\n<div class=\"stage\">\n{figures}</div>\n</div>\n"
+            "<div class=\"meshes\" hidden>\n<h3>Meshes</h3>\n<p class=\"hint\">Drag turns all at once (to the sides with one finger, up and down with two), wheel or pinch zooms, double click or 0 resets.</p>\n<div class=\"stage\">\n{figures}</div>\n</div>\n"
         ),
     }
 }

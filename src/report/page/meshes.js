@@ -162,10 +162,10 @@ function meshes(section, input) {
         Object.assign(state, front);
         later();
       },
-      held: () => true,
+      held: () => false,
+      sideways: true,
       canZoomOut: () => state.zoom > 0.5,
     });
-    canvas.style.touchAction = "none";
   }
   paint();
 }

@@ -2,9 +2,10 @@
 
 /**
  * Calls back for wheel, drag, pinch, double click and keys on an element: `zoom(factor, x, y)`, `move(dx, dy)`, `reset()`; places are parts of the
- * element's size. `held()` says whether a finger moves the content rather than the page.
+ * element's size. `held()` says whether a finger moves the content rather than the page. With `sideways` a finger moves it to the sides alone, so that the
+ * page still scrolls, and two fingers do the rest.
  */
-function gestures(element, { zoom, move, reset, held, canZoomOut }) {
+function gestures(element, { zoom, move, reset, held, canZoomOut, sideways = false }) {
   const pointers = new Map();
   const place = (event) => {
     const box = element.getBoundingClientRect();
@@ -31,8 +32,11 @@ function gestures(element, { zoom, move, reset, held, canZoomOut }) {
     if (others.length) {
       const other = others[0][1], distance = (p) => Math.hypot(p[0] - other[0], p[1] - other[1]);
       zoom(distance(now) / Math.max(distance(before), 1e-3), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
+      if (sideways) move(0, (now[1] - before[1]) / 2);
     } else if (event.pointerType === "mouse" || held()) {
       move(now[0] - before[0], now[1] - before[1]);
+    } else if (sideways) {
+      move(now[0] - before[0], 0);
     }
   });
   for (const end of ["pointerup", "pointercancel"]) element.addEventListener(end, (event) => pointers.delete(event.pointerId));
@@ -45,7 +49,7 @@ function gestures(element, { zoom, move, reset, held, canZoomOut }) {
     if (event.key === "+" || event.key === "=") zoom(1.5, 0.5, 0.5);
     else if (event.key === "-") zoom(1 / 1.5, 0.5, 0.5);
     else if (event.key === "0") reset();
-    else if (arrows[event.key] && held()) move(...arrows[event.key]);
+    else if (arrows[event.key] && (held() || sideways)) move(...arrows[event.key]);
     else return;
     event.preventDefault();
   });

@@ -40,12 +40,10 @@ impl<'a> Styles<'a> {
     /// The line of a model, of which there is one for every seed.
     pub fn line(&self, model: &str, seed: Option<u64>) -> Value {
         let (colour, round) = self.colour(model);
-        let seed = self
-            .seeds
-            .iter()
-            .position(|s| Some(*s) == seed)
-            .unwrap_or(0);
-        json!({ "colour": colour, "dash": DASHES[(round + seed) % DASHES.len()] })
+        // The lines of other seeds are paler.
+        let is_first = seed.is_none() || self.seeds.first().copied() == seed;
+        let opacity = if is_first { 1.0 } else { 0.45 };
+        json!({ "colour": colour, "dash": DASHES[round % DASHES.len()], "opacity": opacity })
     }
 
     /// A piece of the line of a model, to stand before its name.

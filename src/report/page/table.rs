@@ -1,6 +1,5 @@
 //! The ranking of an input's models and the means over inputs and seeds, as tables.
 
-use super::PageInput;
 use super::html::escape;
 use super::style::Styles;
 use crate::metrics::smaller_is_better;
@@ -54,12 +53,7 @@ fn heading(metric: &str) -> String {
 }
 
 /// The models of an input, the best first.
-pub(super) fn ranking(
-    input: &ComparedInput,
-    shown: &PageInput,
-    seeded: bool,
-    styles: &Styles,
-) -> String {
+pub(super) fn ranking(input: &ComparedInput, seeded: bool, styles: &Styles) -> String {
     let rows = &input.models;
     let mut columns = Vec::new();
     let mut column = |name: &str, order, cell: &dyn Fn(usize) -> Option<(String, f64)>| {
@@ -75,9 +69,10 @@ pub(super) fn ranking(
     column("parameters", Order::Smallest, &|row| {
         Some(count(fit(row)?.parameters as u64))
     });
+    // Files of earlier versions have 0.
     column("bytes", Order::Smallest, &|row| {
-        let run = shown.runs.get(row)?.as_ref()?;
-        Some(count(run.report.model.bytes as u64))
+        let bytes = fit(row)?.bytes as u64;
+        (bytes > 0).then(|| count(bytes))
     });
     column("steps", Order::Lowest, &|row| Some(count(fit(row)?.steps)));
     column("seconds", Order::Lowest, &|row| {
