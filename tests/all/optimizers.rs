@@ -34,14 +34,17 @@ fn orthogonal(u: &[f64], rows: usize, columns: usize) -> Vec<f64> {
 }
 
 /// Adam: m ← β₁ m + (1−β₁) g, v ← β₂ v + (1−β₂) g², p ← p − η (m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + ε); AdamW first shrinks p by η λ p.
-/// Muon, for each matrix: m ← μ m + (1−μ) g, p ← p − η √max(1, d_out/d_in) orthogonal(μ m + (1−μ) g).
+/// Muon, for each matrix: m ← μ m + (1−μ) g, p ← p − η s orthogonal(μ m + (1−μ) g), s = √max(1, d_out/d_in), where a side is longer
+/// than 7 also times √(7 / that side).
 #[test]
 fn optimizers_agree_with_their_formulas_in_f64() {
     let network = mixed_network();
     let last = network.layers().len() - 1;
-    for kind in KINDS {
+    let with_width = (OptimizerKind::Muon, 7);
+    for (kind, width) in KINDS.map(|kind| (kind, 0)).into_iter().chain([with_width]) {
         let mut config = training(kind, 1).optimizer;
         (config.learning_rate, config.muon_learning_rate) = (0.02, 0.03);
+        config.muon_width = width;
         config.weight_decay *= 10.0;
         let mut parameters = network.initialize(1);
         let mut optimizer = Optimizer::new(&config, &parameters);
@@ -77,8 +80,13 @@ fn optimizers_agree_with_their_formulas_in_f64() {
                     let [.., rows, columns] = tensor.shape[..] else {
                         panic!("no matrix")
                     };
-                    let shape = (columns as f64 / rows as f64).max(1.0).sqrt();
-                    let rate = config.muon_learning_rate * factor * shape;
+                    let (d_in, d_out) = (rows as f64, columns as f64);
+                    let longer = d_in.max(d_out);
+                    let shape = match width > 0 && longer > 7.0 {
+                        true => 7.0 / d_in,
+                        false => (d_out / d_in).max(1.0),
+                    };
+                    let rate = config.muon_learning_rate * factor * shape.sqrt();
                     let slices = p
                         .chunks_mut(rows * columns)
                         .zip(m.chunks_mut(rows * columns))
@@ -109,7 +117,7 @@ fn optimizers_agree_with_their_formulas_in_f64() {
                     }
                 }
                 let found: Vec<f64> = tensor.values.iter().map(|&v| v.into()).collect();
-                let context = format!("{kind:?}, step {t}, {}", tensor.name);
+                let context = format!("{kind:?}, width {width}, step {t}, {}", tensor.name);
                 assert_close(&found, p, 2e-5, &context);
             }
         }

@@ -37,6 +37,8 @@ pub struct OptimizerConfig {
     pub learning_rate: f64,
     /// Learning rate of Muon, for each orthogonalised matrix.
     pub muon_learning_rate: f64,
+    /// The widest matrix that [`Self::muon_learning_rate`] is meant for, see [`Self::muon_rate`]; 0 for a rate that holds at any width.
+    pub muon_width: usize,
     /// Whether Muon also moves the coefficients of a first layer of basis functions, a matrix from features to outputs.
     pub muon_on_first_basis: bool,
     /// Decay of Muon's momentum.
@@ -57,6 +59,7 @@ impl Default for OptimizerConfig {
             kind: OptimizerKind::Muon,
             learning_rate: 1e-3,
             muon_learning_rate: 5e-3,
+            muon_width: 0,
             muon_on_first_basis: false,
             momentum: 0.95,
             beta_1: 0.9,
@@ -68,6 +71,21 @@ impl Default for OptimizerConfig {
 }
 
 impl OptimizerConfig {
+    /// η of a matrix with `d_in` inputs and `d_out` outputs, which Muon multiplies with the orthogonal update.
+    ///
+    /// The rate times √max(1, d_out/d_in), an update of the same spectral norm at any width (Jordan et al. 2024, whose matrices are
+    /// `[d_out, d_in]`). Where a side is longer than [`Self::muon_width`], w, also times √(w / the longer side), a deviation: so the best rate of
+    /// SIREN and of `fourier-kan` was found to fall (docs/kan-on-pictures.md).
+    pub fn muon_rate(&self, d_in: usize, d_out: usize) -> f64 {
+        let (d_in, d_out) = (d_in as f64, d_out as f64);
+        let width = match self.muon_width {
+            0 => f64::INFINITY,
+            width => width as f64,
+        };
+        let ratio = (d_out / d_in).max(1.0) * (width / d_in.max(d_out)).min(1.0);
+        self.muon_learning_rate * ratio.sqrt()
+    }
+
     /// Checks the fields; the error is a sentence that starts with the field's name.
     pub fn check(&self) -> Result<(), String> {
         for (field, value) in [

@@ -33,8 +33,8 @@ impl Muon {
         }
     }
 
-    /// m ← μ m + (1 − μ) g; u = μ m + (1 − μ) g (Nesterov); W ← W − η √max(1, d_out/d_in) orthogonal(u) (Jordan et al. 2024, whose
-    /// matrices are `[d_out, d_in]`).
+    /// m ← μ m + (1 − μ) g; u = μ m + (1 − μ) g (Nesterov); W ← W − η orthogonal(u) (Jordan et al. 2024), η from
+    /// [`OptimizerConfig::muon_rate`].
     pub fn step(
         &mut self,
         config: &OptimizerConfig,
@@ -45,8 +45,7 @@ impl Muon {
     ) {
         let [rows, columns] = self.matrix;
         let slice = rows * columns;
-        let shape_factor = (columns as f64 / rows as f64).max(1.0).sqrt();
-        let rate = (config.muon_learning_rate * factor * shape_factor) as f32;
+        let rate = (config.muon_rate(rows, columns) * factor) as f32;
         let mu = config.momentum as f32;
         parameter
             .values
