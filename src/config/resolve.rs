@@ -20,8 +20,10 @@ pub const CUSTOM: &str = "custom";
 /// Most parameters for each sample: a small signal is not worth more numbers than it has samples, unless its recipe says so.
 const DEFAULT_PARAMETERS_PER_SAMPLE: f64 = 1.0;
 
-/// The longest sound that one network holds by default, in seconds: its first layer has the frequencies for it.
+/// The longest sound that one network holds by default, in seconds: its first layer has the frequencies for it. Below 4.4 kHz it is longer, in
+/// samples.
 const DEFAULT_SEGMENT: f64 = 15.0;
+const DEFAULT_SEGMENT_SAMPLES: f64 = 65_536.0;
 
 /// Most times that the steps and the parameters of a preset are given to one sound by default, so that time and memory stay bounded.
 const MOST_BUDGETS: usize = 4;
@@ -281,15 +283,19 @@ fn segments(model: &ModelRecipe, signal: &SignalFacts) -> Result<usize, String> 
             _ => Err("model.segments and --segment are for sounds; leave them out".into()),
         };
     };
-    let longest = model.segment_seconds.unwrap_or(DEFAULT_SEGMENT);
+    let of_samples = DEFAULT_SEGMENT_SAMPLES * seconds / signal.samples as f64;
+    let by_default = DEFAULT_SEGMENT.max(of_samples);
+    let longest = model.segment_seconds.unwrap_or(by_default);
     if !(longest.is_finite() && longest > 0.0) {
         return Err(format!(
             "model.segment_seconds is {longest}; it must be a finite number above 0"
         ));
     }
-    let segments = match model.segments {
-        Some(segments) if model.segment_seconds.is_none() => segments,
-        _ => (seconds / longest).ceil() as usize,
+    let needed = (seconds / longest).ceil() as usize;
+    let segments = match (model.segments, model.segment_seconds) {
+        (Some(segments), None) => segments,
+        (None, None) => needed.min(MOST_SEGMENTS),
+        (_, Some(_)) => needed,
     };
     match segments {
         0 => Err("model.segments is 0; it must be at least 1".into()),
