@@ -254,3 +254,22 @@ impl Rendering {
         self.rendered().companions(signal)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_without_a_value_are_left_out_and_infinity_is_kept() {
+        let metric = |name: &'static str, value: f64| (name.into(), value);
+        let metrics = Metrics::known(vec![
+            metric("snr_db", f64::NEG_INFINITY),
+            metric("psnr_db", f64::INFINITY),
+            metric("eikonal_share", f64::NAN),
+            metric("lsd", 0.5),
+        ]);
+        let text = serde_json::to_string(&metrics).unwrap();
+        assert_eq!(text, r#"{"psnr_db":null,"lsd":0.5}"#);
+        assert_eq!(serde_json::from_str::<Metrics>(&text).unwrap(), metrics);
+    }
+}

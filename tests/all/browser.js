@@ -85,6 +85,18 @@ addEventListener("load", async () => {
     canvases[0]?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true }));
     await wait(200);
     canvases.forEach((canvas, i) => found.turns[i].push(canvas.dataset.turn));
+    if (canvases.length) {
+      // One finger, whose way up and down is the page's.
+      const place = canvases[0].getBoundingClientRect();
+      canvases[0].setPointerCapture = () => {};
+      const finger = (type, x, y) => canvases[0].dispatchEvent(new PointerEvent(type, { clientX: place.left + x * place.width, clientY: place.top + y * place.height, pointerId: 7, pointerType: "touch", bubbles: true }));
+      finger("pointerdown", 0.5, 0.5);
+      finger("pointermove", 0.4, 0.2);
+      finger("pointerup", 0.4, 0.2);
+      await wait(200);
+      found.touched = canvases[0].dataset.turn;
+      found.touch_action = getComputedStyle(canvases[0]).touchAction;
+    }
 
     document.querySelector("details").open = true;
     document.querySelector("button.copy").click();

@@ -243,6 +243,12 @@ fn meshes_are_turned_in_a_browser() {
         assert!(painted.as_u64().unwrap() > 20, "{found}");
     }
 
+    // One finger turns it back by 22 degrees, whatever its way up.
+    assert_eq!(
+        (&found["touched"], &found["touch_action"]),
+        (&"30.0 18.0 1.00".into(), &"pan-y".into())
+    );
+
     let Some(found) = open(&place, "k/report.html", 1280, &["--disable-3d-apis"]) else {
         return;
     };

@@ -274,7 +274,16 @@ fn several_inputs_and_seeds_begin_with_their_means() {
         8
     );
     assert_eq!(html.matches("class=\"view seen\"").count(), 6);
-    assert_eq!(list(&data(&html)["inputs"][1]["curves"]).len(), 4);
+    // Seeds share the colour of their model, and those after the first are paler.
+    let data = data(&html);
+    let [first, second, other, _] = &list(&data["inputs"][1]["curves"])[..] else {
+        panic!("four curves")
+    };
+    let style = |curve: &Value, field: &str| curve["style"][field].clone();
+    assert_eq!(style(first, "colour"), style(second, "colour"));
+    assert_ne!(style(first, "colour"), style(other, "colour"));
+    assert_eq!(style(first, "opacity"), 1.0);
+    assert!(style(second, "opacity").as_f64().unwrap() < 1.0);
     assert!(html.contains("<select id=\"input\">"));
 }
 

@@ -157,7 +157,11 @@ fn samples_of_long_sounds_keep_their_places() {
 
 /// What is resolved for a sound of `seconds` at 8,000 Hz.
 fn resolved(seconds: f64, settings: &[(&str, f64)]) -> Result<Resolved, String> {
-    let samples = (8000.0 * seconds) as usize;
+    resolved_at(8000.0, seconds, settings)
+}
+
+fn resolved_at(rate: f64, seconds: f64, settings: &[(&str, f64)]) -> Result<Resolved, String> {
+    let samples = (rate * seconds) as usize;
     let facts = SignalFacts {
         kind: "sound",
         has_normals: false,
@@ -201,6 +205,9 @@ fn long_sounds_get_segments_and_steps_for_them() {
     assert_eq!(longer.network.segments(), 40);
     assert_eq!(steps(&longer), 4 * steps(&short));
     assert!(parameters(&longer) <= 800_000 && parameters(&longer) > 600_000);
+    // A day at 1 Hz is 86,400 samples, more than 65,536.
+    let slow = resolved_at(1.0, 86_400.0, &[]).unwrap();
+    assert_eq!(slow.network.segments(), 2);
     // What is asked for is asked for all segments together.
     let asked = [("model.parameters", 30_000.0), ("training.steps", 70.0)];
     let asked = resolved(40.0, &asked).unwrap();
