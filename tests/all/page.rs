@@ -276,7 +276,7 @@ fn several_inputs_and_seeds_begin_with_their_means() {
     assert_eq!(html.matches("class=\"view seen\"").count(), 6);
     // Seeds share the colour of their model, and those after the first are paler.
     let data = data(&html);
-    let [first, second, other, _] = &list(&data["inputs"][1]["curves"])[..] else {
+    let [first, second, other, _] = list(&data["inputs"][1]["curves"]) else {
         panic!("four curves")
     };
     let style = |curve: &Value, field: &str| curve["style"][field].clone();
