@@ -16,8 +16,8 @@ use super::talk::Talk;
 use super::{CliError, Outcome, command_line, interrupt, print};
 use crate::device::{self, Chosen};
 use crate::report::{
-    CompareReport, ComparedFit, ComparedInput, ComparedModel, InputReport, RunReport, curves_svg,
-    to_json,
+    CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedModel, InputReport,
+    RunReport, curves_svg, to_json,
 };
 use crate::train::StoppedBy;
 
@@ -51,15 +51,10 @@ pub(super) struct Compare {
     /// The networks, separated by commas: names of inr models, all, or a family such as kan or classical
     #[arg(long, value_name = "NAMES", value_delimiter = ',', required = true)]
     models: Vec<String>,
-    /// What the networks have in common: parameters, bytes of the model file (4 for each of --params), or nothing, so that every
-    /// model has the size of its preset, but at most a parameter a sample
-    #[arg(
-        long = "match",
-        value_name = "WHAT",
-        default_value = "params",
-        help_heading = "Size and budget"
-    )]
-    size_match: SizeMatch,
+    /// What the networks have in common: parameters (the default without --recipe and --for), bytes of the model file (4 for each of
+    /// --params), or nothing, so that every model has the size of its preset, but at most a parameter a sample
+    #[arg(long = "match", value_name = "WHAT", help_heading = "Size and budget")]
+    size_match: Option<SizeMatch>,
     /// Fit every model once with each of so many seeds (3 is 0, 1 and 2), or with each of these, separated by commas
     #[arg(long, value_name = "SEEDS", value_delimiter = ',', conflicts_with = "seed", value_parser = clap::value_parser!(u32), help_heading = "Size and budget")]
     seeds: Vec<u32>,
@@ -128,7 +123,6 @@ struct Comparison<'a> {
     report: CompareReport,
     /// The rows of every input: first those of filters, then one for each run, empty until it is there.
     rows: Vec<InputRows>,
-    failures: Vec<String>,
     target_missed: bool,
 }
 
@@ -162,7 +156,6 @@ impl Compare {
         }
         let Comparison {
             report,
-            failures,
             target_missed,
             ..
         } = comparison;
@@ -171,6 +164,7 @@ impl Compare {
             false => self.format,
         };
         print(&format.text(&report))?;
+        let failures = report.failures();
         if !failures.is_empty() && !interrupted {
             return Err(CliError::Failed(failures.join("; ")));
         }
@@ -187,6 +181,7 @@ impl<'a> Comparison<'a> {
         let inputs = plan.inputs.iter().map(|input| ComparedInput {
             input: InputReport::new(&input.path, &input.layout).without_target(),
             models: Vec::new(),
+            failures: Vec::new(),
         });
         Self {
             talk,
@@ -205,18 +200,25 @@ impl<'a> Comparison<'a> {
                 .iter()
                 .map(|input| plan.rows_of(input))
                 .collect(),
-            failures: Vec::new(),
             target_missed: false,
         }
     }
 
-    /// Makes the rows of the inputs those of the report.
-    fn renew(&mut self) {
+    /// Writes what is known, after every fit, so that a long comparison that is cut short keeps what it found.
+    fn keep(&mut self) -> Result<(), CliError> {
         for (index, rows) in self.rows.iter().enumerate() {
             let fits = rows.fits.iter().flatten();
             let models = rows.filters.iter().chain(fits).cloned().collect();
             self.report.set(index, models);
         }
+        for (name, format) in FILES {
+            let text = format.text(&self.report);
+            self.plan.folder.write(name, text.as_bytes())?;
+        }
+        if self.plan.inputs.len() == 1 {
+            write_page(&self.plan.folder, self.talk)?;
+        }
+        Ok(())
     }
 
     /// Fits every model to one input.
@@ -251,7 +253,13 @@ impl<'a> Comparison<'a> {
                 // One model that cannot be trained is no reason to lose the others.
                 Err(CliError::Train(error)) => {
                     self.rows[index].fits[place] = None;
-                    self.failures.push(format!("{}: {error}", run.place));
+                    self.report.inputs[index].failures.push(ComparedFailure {
+                        model: run.model.clone(),
+                        seed: run.seed,
+                        folder: run.place.clone(),
+                        reason: error.to_string(),
+                    });
+                    self.keep()?;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -277,28 +285,15 @@ impl<'a> Comparison<'a> {
                 fit: Some(ComparedFit::new(&fitted, run.place.clone())),
                 metrics,
             });
-            self.renew();
-            self.write()?;
             curves.push((run.place.clone(), fitted.training.curve));
             let svg = curves_svg(&input.path.display().to_string(), &curves);
             input.folder.write(folder::CURVES, svg.as_bytes())?;
-            if self.plan.inputs.len() == 1 {
-                write_page(&self.plan.folder, self.talk)?;
-            }
+            self.keep()?;
             if interrupted {
                 return Ok(Outcome::Interrupted);
             }
         }
         Ok(Outcome::Done)
-    }
-
-    /// After every fit, so that a long comparison that is cut short keeps what it found.
-    fn write(&self) -> Result<(), CliError> {
-        for (name, format) in FILES {
-            let text = format.text(&self.report);
-            self.plan.folder.write(name, text.as_bytes())?;
-        }
-        Ok(())
     }
 
     fn announce(&self, index: usize, input: &PlannedInput) {

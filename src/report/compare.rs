@@ -39,6 +39,22 @@ pub struct ComparedInput {
     pub input: InputReport,
     /// The models, in the order asked for; of reduced inputs first the filters.
     pub models: Vec<ComparedModel>,
+    /// The fits that failed, which have no row among the models.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<ComparedFailure>,
+}
+
+/// A fit that failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComparedFailure {
+    /// Name of the preset.
+    pub model: String,
+    /// The seed of weights and sample order.
+    pub seed: u64,
+    /// The folder that the run would have, relative to that of the comparison.
+    pub folder: String,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// One row of a comparison.
@@ -118,6 +134,14 @@ impl CompareReport {
         self.means = means::means(&self.inputs, &self.seeds);
     }
 
+    /// A sentence on every fit that failed.
+    pub fn failures(&self) -> Vec<String> {
+        let failures = self.inputs.iter().flat_map(|input| &input.failures);
+        failures
+            .map(|failure| format!("{}: {}", failure.folder, failure.reason))
+            .collect()
+    }
+
     /// Adds a row to an input.
     ///
     /// # Panics
@@ -158,6 +182,7 @@ mod tests {
         let inputs = inputs.iter().map(|path| ComparedInput {
             input: serde_json::from_value(json!({ "path": path, "kind": "image" })).unwrap(),
             models: Vec::new(),
+            failures: Vec::new(),
         });
         CompareReport {
             command: String::new(),
@@ -271,15 +296,25 @@ mod tests {
                 model: "bicubic".into(),
             },
         );
+        report.inputs[1].failures.push(ComparedFailure {
+            model: "wire".into(),
+            seed: 0,
+            folder: "b/wire".into(),
+            reason: "training diverged".into(),
+        });
         let expected = "\
 input,kind,model,stopped_by,seed,parameters,bytes,steps,samples_seen,seconds,psnr_db,ssim
 x/a.png,image,siren,time,0,1200,5000,30,300,0.03333333333333333,0.3333333333333333,0.5
 b.png,image,bicubic,,,,,,,,,0.25
+b.png,image,wire,failed,0,,,,,,,
 ";
         assert_eq!(report.data().csv(), expected);
         let folders = ComparedFit::folders(crate::report::to_json(&report).as_bytes());
         assert_eq!(folders.unwrap(), ["siren"]);
         assert!(ComparedFit::folders(b"{").is_err());
+        let row = "| b     | wire (failed) |          - |     - |       - |       - |      - |\n";
+        assert!(report.table().markdown().ends_with(row));
+        assert_eq!(report.failures(), ["b/wire: training diverged"]);
     }
 
     #[test]

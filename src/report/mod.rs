@@ -11,7 +11,9 @@ mod run;
 mod table;
 
 pub use bench::{BenchReport, BenchedModel, LayerTime, StepProfile};
-pub use compare::{CompareReport, ComparedFit, ComparedInput, ComparedMean, ComparedModel};
+pub use compare::{
+    CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedMean, ComparedModel,
+};
 pub use curves::{Curve, curves_svg};
 pub use page::{Page, PageInput, PageRun, page};
 pub use run::{InputReport, ModelReport, RunReport, TrainingReport, VERSION, metrics_line};

@@ -188,11 +188,47 @@ fn a_group_stands_for_those_of_it_that_have_the_recipe() {
             "compare icon.png --models local --recipe paper --out q {TINY}"
         ))
         .refused(2, &["no model of --models local has the recipe"]);
-    place
-        .run(&format!(
-            "compare icon.png --models siren --recipe paper --match bytes --out q {TINY}"
-        ))
-        .refused(2, &["--match bytes does not go with"]);
+    for (choice, size) in [("--recipe paper", "bytes"), ("--for upsampling", "params")] {
+        place
+            .run(&format!(
+                "compare icon.png --models siren {choice} --match {size} --out q {TINY}"
+            ))
+            .refused(
+                2,
+                &["--match params and bytes do not go with --for or --recipe"],
+            );
+    }
+}
+
+/// A model whose training fails has a row of its own, and is tried again.
+#[test]
+fn a_model_that_fails_stands_in_the_tables_and_the_others_go_on() {
+    let place = Place::new();
+    let line = format!(
+        "compare icon.png --models siren,grid --set training.optimizer.muon_learning_rate=1e30 {TINY}"
+    );
+    for _ in 0..2 {
+        let ended = place.run(&line);
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        assert!(ended.stderr.contains("siren: training diverged"));
+        assert!(
+            ended.stdout.contains("| siren (failed) |"),
+            "{}",
+            ended.stdout
+        );
+        assert!(ended.stdout.contains("| grid "), "{}", ended.stdout);
+    }
+    let found = place.json("out/icon-compare/compare.json");
+    let [input] = list(&found["inputs"]) else {
+        panic!("{found}");
+    };
+    assert_eq!(list(&input["models"]).len(), 1);
+    assert_eq!(list(&input["failures"])[0]["model"], "siren");
+    assert!(
+        place
+            .text("out/icon-compare/report.html")
+            .contains("<dt>Failed</dt>")
+    );
 }
 
 /// Ctrl-C during the second fit.

@@ -227,13 +227,14 @@ impl Compare {
         {
             // Models for a purpose, or with the recipes of their authors, have the sizes and budgets that these need.
             return match self.size_match {
-                SizeMatch::Bytes => Err(CliError::Usage(
-                    "--match bytes does not go with --for or --recipe, which give every model the size that it needs; leave --match out"
+                Some(SizeMatch::Params | SizeMatch::Bytes) => Err(CliError::Usage(
+                    "--match params and bytes do not go with --for or --recipe, which give every model the size that it needs; leave --match out"
                         .into(),
                 )),
-                SizeMatch::Params | SizeMatch::None => Ok(request),
+                Some(SizeMatch::None) | None => Ok(request),
             };
         }
+        let size_match = self.size_match.unwrap_or(SizeMatch::Params);
         let named: Vec<String> = request
             .settings
             .iter()
@@ -241,7 +242,7 @@ impl Compare {
             .collect();
         let gives = |paths: &[&str]| named.iter().any(|path| paths.contains(&&**path));
         let has_size = gives(&["model.parameters"]);
-        match self.size_match {
+        match size_match {
             SizeMatch::None if has_size => {
                 return Err(CliError::Usage(
                     "--match none leaves every model its own size; leave --params out, or --match"
@@ -300,7 +301,7 @@ impl Compare {
                     request.set("training.seed", i64::from(seed));
                 }
                 let mut resolved = resolve(&request, &facts)?;
-                if self.size_match == SizeMatch::Bytes
+                if self.size_match == Some(SizeMatch::Bytes)
                     && let Some(asked) = resolved.asked
                 {
                     let beside = beside_weights(&resolved, signal);

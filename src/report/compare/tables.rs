@@ -2,21 +2,30 @@
 
 use super::super::table::Table;
 use super::super::{format_count, format_metric};
-use super::{CompareReport, ComparedInput, ComparedMean, ComparedModel};
+use super::{
+    CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedMean, ComparedModel,
+};
 use crate::render::Metric;
 use crate::train::StoppedBy;
 
 /// What the name of a metric ends with in the column of its deviation over the seeds.
 const DEVIATION: &str = " sd";
 
+/// Stands where other rows say what ended the fit.
+const FAILED: &str = "failed";
+
 impl CompareReport {
     /// For people: the rows of every input, then the means, with rounded numbers; a dash stands for what there is not.
     pub fn table(&self) -> Table {
-        let rows: Vec<Row> = self
-            .rows()
-            .map(|(input, model)| Row::new(input, model))
-            .chain(self.means.iter().map(|mean| self.mean_row(mean)))
-            .collect();
+        let of_inputs = self.inputs.iter().flat_map(|input| {
+            let models = input.models.iter();
+            let failures = input.failures.iter();
+            models
+                .map(|model| Row::new(input, model))
+                .chain(failures.map(|failure| Row::failed(input, failure)))
+        });
+        let means = self.means.iter().map(|mean| self.mean_row(mean));
+        let rows: Vec<Row> = of_inputs.chain(means).collect();
         let names = metric_names(rows.iter().map(|row| row.metrics));
         let (many, seeded) = (self.inputs.len() > 1, self.seeds.len() > 1);
         let ranked = self.means.iter().any(|mean| mean.rank.is_some());
@@ -52,8 +61,10 @@ impl CompareReport {
         let cells = rows.iter().map(|row| {
             let cell = |name: &String| match &**name {
                 "input" => row.input.clone(),
-                "model" if row.interrupted => format!("{} (interrupted)", row.model),
-                "model" => row.model.to_string(),
+                "model" => match row.remark {
+                    Some(remark) => format!("{} ({remark})", row.model),
+                    None => row.model.to_string(),
+                },
                 "seed" => cell(row.seed, |seed| seed.to_string()),
                 "parameters" => cell(row.parameters, |count| format_count(count as u64)),
                 "steps" => cell(row.steps, format_count),
@@ -78,7 +89,8 @@ impl CompareReport {
 
     /// For programs: one row a fit or filter, without means, with numbers as they are; what there is not is empty.
     pub fn data(&self) -> Table {
-        let names = metric_names(self.rows().map(|(_, model)| &*model.metrics.0));
+        let models = self.inputs.iter().flat_map(|input| &input.models);
+        let names = metric_names(models.map(|model| &*model.metrics.0));
         let fixed = [
             "input",
             "kind",
@@ -91,30 +103,46 @@ impl CompareReport {
             "samples_seen",
             "seconds",
         ];
-        let rows = self.rows().map(|(input, model)| {
-            let fit = model.fit.as_ref();
-            let of =
-                |text: &dyn Fn(&super::ComparedFit) -> String| fit.map(text).unwrap_or_default();
+        let row = |input: &ComparedInput,
+                   model: &str,
+                   ended: [String; 2],
+                   fit: Option<&ComparedFit>,
+                   metrics: &[Metric]| {
+            let of = |text: &dyn Fn(&ComparedFit) -> String| fit.map(text).unwrap_or_default();
             let mut cells = vec![
                 input.input.path.clone(),
                 input.input.kind().to_string(),
-                model.model.clone(),
-                of(&|fit| fit.stopped_by.name().to_string()),
-                of(&|fit| fit.seed.to_string()),
+                model.to_string(),
+            ];
+            cells.extend(ended);
+            cells.extend([
                 of(&|fit| fit.parameters.to_string()),
                 of(&|fit| fit.bytes.to_string()),
                 of(&|fit| fit.steps.to_string()),
                 of(&|fit| fit.samples_seen.to_string()),
                 of(&|fit| fit.seconds.to_string()),
-            ];
+            ]);
             cells.extend(names.iter().map(|name| {
-                let value = find(&model.metrics.0, name);
+                let value = find(metrics, name);
                 value.map_or_else(String::new, |value| value.to_string())
             }));
             cells
-        });
+        };
+        let mut rows = Vec::new();
+        for input in &self.inputs {
+            for model in &input.models {
+                let fit = model.fit.as_ref();
+                let ended = fit.map(|fit| [fit.stopped_by.name().into(), fit.seed.to_string()]);
+                let ended = ended.unwrap_or_default();
+                rows.push(row(input, &model.model, ended, fit, &model.metrics.0));
+            }
+            for failure in &input.failures {
+                let ended = [FAILED.into(), failure.seed.to_string()];
+                rows.push(row(input, &failure.model, ended, None, &[]));
+            }
+        }
         Table {
-            rows: rows.collect(),
+            rows,
             words: 4,
             header: fixed
                 .iter()
@@ -122,11 +150,6 @@ impl CompareReport {
                 .map(|name| (*name).to_string())
                 .collect(),
         }
-    }
-
-    fn rows(&self) -> impl Iterator<Item = (&ComparedInput, &ComparedModel)> {
-        let inputs = self.inputs.iter();
-        inputs.flat_map(|input| input.models.iter().map(move |model| (input, model)))
     }
 
     fn mean_row<'a>(&self, mean: &'a ComparedMean) -> Row<'a> {
@@ -148,7 +171,7 @@ impl CompareReport {
             steps: mean.steps,
             seconds: mean.seconds,
             metrics: &mean.metrics.0,
-            interrupted: false,
+            remark: None,
             mean: Some(mean),
         }
     }
@@ -163,8 +186,8 @@ struct Row<'a> {
     steps: Option<u64>,
     seconds: Option<f64>,
     metrics: &'a [Metric],
-    /// Whether the fit was broken off.
-    interrupted: bool,
+    /// Said of the fit behind the name of the model.
+    remark: Option<&'static str>,
     /// Of a row that is a mean.
     mean: Option<&'a ComparedMean>,
 }
@@ -180,7 +203,23 @@ impl<'a> Row<'a> {
             steps: fit.map(|fit| fit.steps),
             seconds: fit.map(|fit| fit.seconds),
             metrics: &model.metrics.0,
-            interrupted: fit.is_some_and(|fit| fit.stopped_by == StoppedBy::Interrupt),
+            remark: fit
+                .filter(|fit| fit.stopped_by == StoppedBy::Interrupt)
+                .map(|_| "interrupted"),
+            mean: None,
+        }
+    }
+
+    fn failed(input: &ComparedInput, failure: &'a ComparedFailure) -> Self {
+        Self {
+            input: input.input.name(),
+            model: &failure.model,
+            seed: Some(failure.seed),
+            parameters: None,
+            steps: None,
+            seconds: None,
+            metrics: &[],
+            remark: Some(FAILED),
             mean: None,
         }
     }

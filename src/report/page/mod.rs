@@ -132,6 +132,10 @@ fn facts(report: &CompareReport) -> String {
         );
         facts.push(("Held out", text));
     }
+    let failures = report.failures();
+    if !failures.is_empty() {
+        facts.push(("Failed", failures.join("; ")));
+    }
     if !report.command.is_empty() {
         facts.push(("Command", report.command.clone()));
     }
