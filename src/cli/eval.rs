@@ -12,7 +12,7 @@ use crate::device::{self, DeviceChoice};
 use crate::render::{self, Field, Metrics};
 use crate::report::{format_metric, to_json};
 
-/// Measure a model, a picture or a sound against a reference; of shapes a model against the shape
+/// Measure a model, a picture, a sound or a mesh against a reference
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -20,11 +20,12 @@ Examples:
   inr eval out/harbour-hash-kan/reconstruction.png assets/harbour.png
   inr eval out/harbour-hash-kan assets/harbour.png --json
   inr eval out/knot-hash-kan assets/knot.ply
+  inr eval knot-edited.obj assets/knot.ply
 
 A model is rendered at the size of the reference, which may differ from that of what it was
 fitted to.")]
 pub(super) struct Eval {
-    /// The folder of a run, a model file, a picture or a sound
+    /// The folder of a run, a model file, a picture, a sound or a mesh
     subject: PathBuf,
     /// The picture, sound or shape to compare with
     reference: PathBuf,

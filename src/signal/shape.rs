@@ -321,6 +321,18 @@ impl Shape {
         self.body.distances(coordinates, out);
     }
 
+    /// Its layout with whole distances as the target, signed ones if it has an inside.
+    pub fn as_distances(&self) -> ShapeLayout {
+        let target = match self.body.hollow() {
+            None => DistanceTarget::Sdf,
+            Some(_) => DistanceTarget::Unsigned,
+        };
+        ShapeLayout {
+            target,
+            ..self.layout.clone()
+        }
+    }
+
     /// Whether distances are those of the shape itself, and not estimates from points.
     pub fn has_true_distances(&self) -> bool {
         !matches!(*self.body, Body::Points(_))

@@ -109,6 +109,65 @@ fn faulty_meshes_are_refused_in_a_sentence() {
     }
 }
 
+/// The cube without a side still has an inside, which is said; a sheet has none and is learnt as a surface alone.
+#[test]
+fn open_meshes_are_solids_where_they_can_be_and_sheets_otherwise() {
+    let place = Place::new();
+    let open = CUBE.trim_end().rsplit_once('\n').unwrap().0;
+    place.write("open.obj", open);
+    let ended = place
+        .run(&format!("fit open.obj --model siren {SHORT}"))
+        .done();
+    let said = "it is open at 4 edges: inside is where its winding number is above 1/2";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    let iou = report(&place, "out/open-siren")["metrics"]["iou"]
+        .as_f64()
+        .unwrap();
+    assert!(iou > 0.8, "{iou}");
+
+    place.write(
+        "sheet.obj",
+        "v 0 0 0\nv 2 0 0\nv 2 2 0\nv 0 2 0\nf 1 2 3 4\n",
+    );
+    let line = format!("fit sheet.obj --model siren {SHORT}");
+    place.run(&line).failed(
+        1,
+        &[
+            "no inside (it is open at 4 edges)",
+            "--set training.target=unsigned",
+        ],
+    );
+    place
+        .run(&format!("{line} --set training.target=unsigned"))
+        .done();
+    let report = report(&place, "out/sheet-siren");
+    assert!(report["metrics"].get("iou").is_none(), "{report}");
+    assert!(report["metrics"]["chamfer_l1"].as_f64().unwrap() < 0.05);
+}
+
+#[test]
+fn meshes_are_measured_against_shapes() {
+    let place = Place::new();
+    place.write("cube.obj", CUBE);
+    // Twice as long along x: half of it is the cube, and its surface is no farther than 2 from it.
+    place.write("long.obj", CUBE.replace("v 6", "v 8"));
+    let metrics = |line: &str| place.run(line).done().json();
+    let metric = |metrics: &Value, name: &str| metrics[name].as_f64().unwrap();
+    let same = metrics("eval cube.obj cube.obj --json");
+    assert_eq!(metric(&same, "iou"), 1.0);
+    assert!(metric(&same, "sdf_mae") < 1e-6, "{same}");
+    assert!(metric(&same, "chamfer_l1") < 0.003, "{same}");
+    let long = metrics("eval long.obj cube.obj --json");
+    assert!((metric(&long, "iou") - 0.5).abs() < 0.01, "{long}");
+    let chamfer = metric(&long, "chamfer_l1");
+    assert!(chamfer > 0.05 && chamfer < 0.5, "{long}");
+    let ball = metrics("eval cube.obj sdf:sphere(0.5) --json");
+    assert_eq!(metric(&ball, "iou"), 0.0);
+    place
+        .run("eval sdf:sphere(0.5) cube.obj")
+        .failed(1, &["only a mesh, or the folder of a run"]);
+}
+
 /// A ball by points and normals: by the distances that follow from them, and by the points and normals alone.
 #[test]
 fn points_are_fitted_as_meshes_are() {

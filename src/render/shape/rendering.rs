@@ -300,10 +300,25 @@ impl Renderable for ShapeLayout {
         })
     }
 
-    fn take(&self, _signal: &dyn Signal) -> Result<Rendering, RenderError> {
-        Err(RenderError::Mismatch(
-            "two shapes cannot be compared as files; give the folder of a run and a shape".into(),
-        ))
+    /// A mesh in a file is its own surface, and its distances are what a network would have learnt of it.
+    fn take(&self, signal: &dyn Signal) -> Result<Rendering, RenderError> {
+        let shape: &Shape = downcast(signal, "a shape")?;
+        let mesh = Mesh::of_corners(shape.triangles().flatten().collect());
+        if mesh.faces.is_empty() {
+            return Err(RenderError::Mismatch(
+                "only a mesh, or the folder of a run, can be measured against a shape".into(),
+            ));
+        }
+        let places = places();
+        let mut values = vec![0.0; places.len()];
+        shape.distances(places.as_flattened(), &mut values);
+        Ok(Rendering::Shape(ShapeRendering {
+            mesh,
+            layout: shape.as_distances(),
+            values,
+            gradients: Vec::new(),
+            pictures: Vec::new(),
+        }))
     }
 
     fn exhibit(

@@ -14,6 +14,18 @@ pub struct Mesh {
 }
 
 impl Mesh {
+    /// Triangles that share no vertices, whose corners lie one after the other.
+    pub fn of_corners(vertices: Vec<[f32; 3]>) -> Self {
+        let faces = 0..vertices.len() as u32 / 3;
+        Self {
+            faces: faces
+                .map(|face| [0, 1, 2].map(|corner| 3 * face + corner))
+                .collect(),
+            vertices,
+            normals: Vec::new(),
+        }
+    }
+
     /// The corners of a face.
     pub fn corners(&self, face: usize) -> [[f64; 3]; 3] {
         self.faces[face].map(|vertex| widen(self.vertices[vertex as usize]))

@@ -10,21 +10,20 @@ const HEADER: usize = 80;
 const TRIANGLE: usize = 50;
 
 pub(super) fn read(bytes: &[u8]) -> Result<Mesh, Fault> {
-    let mut mesh = Mesh::default();
+    let mut corners = Vec::new();
     match binary(bytes) {
-        Some(triangles) => mesh.vertices.extend(triangles),
+        Some(triangles) => corners.extend(triangles),
         None if is_word(bytes.trim_ascii_start(), b"solid") => {
             let mut closed = false;
             for (line, text) in text::lines(bytes) {
                 let mut words = text.split_ascii_whitespace();
                 let word = words.next().unwrap_or_default();
                 if word.eq_ignore_ascii_case("vertex") {
-                    let vertex = text::vector(&mut words, line, "a coordinate")?;
-                    mesh.vertices.push(vertex);
+                    corners.push(text::vector(&mut words, line, "a coordinate")?);
                 }
                 closed |= word.eq_ignore_ascii_case("endsolid");
             }
-            if !closed || !mesh.vertices.len().is_multiple_of(3) {
+            if !closed || !corners.len().is_multiple_of(3) {
                 return Err(Fault::Truncated);
             }
         }
@@ -44,10 +43,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, Fault> {
             };
         }
     }
-    mesh.faces = (0..mesh.vertices.len() as u32 / 3)
-        .map(|face| [3 * face, 3 * face + 1, 3 * face + 2])
-        .collect();
-    Ok(weld(&mesh))
+    Ok(weld(&Mesh::of_corners(corners)))
 }
 
 /// Whether `bytes` begin with a word, in letters of any size.
