@@ -73,6 +73,8 @@ impl Format {
             Some(Self::Glb)
         } else if starts(b"\x93NUMPY") {
             Some(Self::Npy)
+        } else if starts(b"solid ") {
+            Some(Self::Stl)
         } else if off::keyword(head).is_some() {
             Some(Self::Off)
         } else {

@@ -44,7 +44,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, Fault> {
             _ => {}
         }
     }
-    Ok(mesh)
+    match mesh.vertices.is_empty() {
+        true => Fault::damaged("no line of it begins with v, as the vertices of an OBJ file do"),
+        false => Ok(mesh),
+    }
 }
 
 /// The vertex of `7`, `7/1`, `7//3` or `-1` (the last one so far), from 0.

@@ -113,6 +113,7 @@ fn stl_is_read_and_its_corners_are_merged() {
     text += "endsolid cube\n";
     is_the_cube(&mesh(Format::Stl, text.as_bytes()));
     is_the_cube(&mesh(Format::Stl, text.to_uppercase().as_bytes()));
+    assert_eq!(Format::of(text.as_bytes(), "obj"), Some(Format::Stl));
     assert!(fault(Format::Stl, obj().as_bytes()).contains("does not begin with solid"));
 }
 
@@ -320,7 +321,7 @@ fn polygons_with_inward_corners_keep_their_area() {
 fn faults_say_where_they_are() {
     let cases: [(Format, &[u8], &str); 17] = [
         (Format::Obj, b"v 0 0 0\nv 1 0 0\n", "it has 2 vertices and no faces"),
-        (Format::Obj, b"", "no faces"),
+        (Format::Obj, b"", "no line of it begins with v"),
         (Format::Obj, b"v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "vertex 0"),
         (Format::Obj, b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n", "line 4: a face names vertex 9"),
         (Format::Obj, b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 0\n", "line 4: a face names vertex 0"),
