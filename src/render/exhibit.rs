@@ -1,6 +1,6 @@
 //! What a page shows of a signal and of what networks and filters made of it: pictures, sounds and meshes, small enough to be part of the page.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::kind::renderable;
 use super::{RenderError, image_file};
@@ -106,7 +106,7 @@ pub(super) fn decibels(power: f64) -> f64 {
 }
 
 /// Shows `original` and what `files` hold, each in about `room` bytes. `files` are renderings of the kind of `original`, or of one kind among
-/// themselves; what else they need lies beside them.
+/// themselves.
 ///
 /// # Errors
 /// [`RenderError::Signal`] when a file cannot be read; [`RenderError::Mismatch`] when kinds differ.
@@ -123,11 +123,6 @@ pub fn exhibit(
     renderable(&layout).exhibit(original, files, room)
 }
 
-/// A file that lies beside `file`, if there is one.
-pub(super) fn beside(file: &Path, name: &str) -> Option<Vec<u8>> {
-    std::fs::read(file.with_file_name(name)).ok()
-}
-
 impl Picture {
     /// An 8-bit picture as a file.
     ///
@@ -139,16 +134,6 @@ impl Picture {
             width: image.layout.width,
             height: image.layout.height,
         })
-    }
-
-    /// The file as it is; none when it is no picture.
-    pub(super) fn of_file(png: Vec<u8>) -> Option<Self> {
-        let (width, height) = image::ImageReader::new(std::io::Cursor::new(&png))
-            .with_guessed_format()
-            .ok()?
-            .into_dimensions()
-            .ok()?;
-        Some(Self { png, width, height })
     }
 }
 

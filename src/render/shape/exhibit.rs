@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use super::super::RenderError;
-use super::super::exhibit::{Exhibit, Exhibition, PackedMesh, Picture, View3d, beside};
+use super::super::exhibit::{Exhibit, Exhibition, PackedMesh, Picture, View3d};
 use super::raster::raster;
-use super::rendering::{FILES, PREVIEW, SLOPE};
+use super::rendering::{PREVIEW, SLOPE};
 use super::{Blocks, Camera, Evaluate, Lattice, Scene, Search, encode_png, extract};
 use crate::signal::shape::{UpAxis, read_mesh};
 use crate::signal::{Shape, ShapeLayout};
@@ -34,11 +34,8 @@ pub(super) fn exhibit(
     room: usize,
 ) -> Result<Exhibition, RenderError> {
     let (mut meshes, mut notes) = (Vec::new(), Vec::new());
-    let mut drawn = None;
     if let Some(original) = original {
-        let triangles = surface(layout, original)?;
-        drawn = picture(layout, &triangles)?;
-        meshes.push(triangles);
+        meshes.push(surface(layout, original)?);
     }
     for file in files {
         // A network may have no surface, whose file holds no mesh.
@@ -49,13 +46,23 @@ pub(super) fn exhibit(
     }
     let bounds = bounds(&meshes);
     let most = (room / BYTES_A_POSITION).clamp(256, MOST_POSITIONS);
-    let mut made: Vec<Exhibit> = meshes
+    // One camera for all, so that what is larger or lies elsewhere also looks so.
+    let camera = meshes.iter().find(|triangles| !triangles.is_empty());
+    let camera = camera.map(|triangles| camera_for(layout, triangles));
+    let exhibit = |triangles: &Vec<Triangle>| -> Result<Exhibit, RenderError> {
+        match &camera {
+            Some(camera) if !triangles.is_empty() => Ok(Exhibit {
+                mesh: Some(pack(triangles, bounds, most)),
+                picture: Some(picture(layout, triangles, camera)?),
+                ..Exhibit::default()
+            }),
+            _ => Ok(Exhibit::default()),
+        }
+    };
+    let mut made = meshes
         .iter()
-        .map(|triangles| Exhibit {
-            mesh: (!triangles.is_empty()).then(|| pack(triangles, bounds, most)),
-            ..Exhibit::default()
-        })
-        .collect();
+        .map(exhibit)
+        .collect::<Result<Vec<Exhibit>, RenderError>>()?;
     let faces = |mesh: &PackedMesh| mesh.faces.len();
     let fewer = |(exhibit, all): (&Exhibit, &Vec<Triangle>)| {
         exhibit.mesh.as_ref().map_or(0, faces) < all.len()
@@ -63,13 +70,7 @@ pub(super) fn exhibit(
     if made.iter().zip(&meshes).any(fewer) {
         notes.push("Meshes that can be turned have fewer faces than the files.".into());
     }
-    let original = original.map(|_| Exhibit {
-        picture: drawn,
-        ..made.remove(0)
-    });
-    for (exhibit, file) in made.iter_mut().zip(files) {
-        exhibit.picture = beside(file, FILES.companions[0]).and_then(Picture::of_file);
-    }
+    let original = original.map(|_| made.remove(0));
     Ok(Exhibition {
         original,
         made,
@@ -110,18 +111,29 @@ fn surface(layout: &ShapeLayout, original: &Shape) -> Result<Vec<Triangle>, Rend
     Ok(mesh.faces.iter().map(corners).collect())
 }
 
-/// A picture of the original from where the previews are drawn.
-fn picture(layout: &ShapeLayout, triangles: &[Triangle]) -> Result<Option<Picture>, RenderError> {
-    if triangles.is_empty() {
-        return Ok(None);
-    }
+/// Looks at a surface from where previews are drawn.
+fn camera_for(layout: &ShapeLayout, triangles: &[Triangle]) -> Camera {
+    let [azimuth, elevation] = Scene::VIEWPOINT;
+    let corners = triangles.as_flattened().iter();
+    let corners: Vec<[f32; 3]> = corners
+        .map(|&corner| layout.frame.coordinate(corner))
+        .collect();
+    Camera::new(&outline(&corners), layout.upright(), azimuth, elevation)
+}
+
+/// A picture of a surface.
+fn picture(
+    layout: &ShapeLayout,
+    triangles: &[Triangle],
+    camera: &Camera,
+) -> Result<Picture, RenderError> {
     let coordinate = |corner| layout.frame.coordinate(corner);
     let triangles: Vec<Triangle> = triangles.iter().map(|t| t.map(coordinate)).collect();
-    let [azimuth, elevation] = Scene::VIEWPOINT;
-    let outline = outline(triangles.as_flattened());
-    let camera = Camera::new(&outline, layout.upright(), azimuth, elevation);
-    let png = encode_png(raster(&triangles, &camera, PREVIEW))?;
-    Ok(Picture::of_file(png))
+    Ok(Picture {
+        png: encode_png(raster(&triangles, camera, PREVIEW))?,
+        width: PREVIEW,
+        height: PREVIEW,
+    })
 }
 
 /// Corners of boxes around the points, cut along a grid as that of [`Blocks::outline`], so that the previews show all shapes in one size.
@@ -226,6 +238,35 @@ fn cluster(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::exhibit;
+
+    /// A closed tetrahedron with edges along the axes.
+    fn corner(side: f32) -> String {
+        format!(
+            "v 0 0 0\nv {side} 0 0\nv 0 {side} 0\nv 0 0 {side}\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
+        )
+    }
+
+    #[test]
+    fn all_are_seen_by_one_camera() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, side: f32| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, corner(side)).unwrap();
+            path
+        };
+        let files = [write("same.obj", 1.0), write("half.obj", 0.5)];
+        let original = crate::signal::load(&files[0]).unwrap();
+        let shown = exhibit(Some(original.as_ref()), &files, 1 << 20).unwrap();
+        let original = shown.original.unwrap().picture;
+        assert!(original.is_some());
+        assert_eq!(shown.made[0].picture, original);
+        assert_ne!(shown.made[1].picture, original);
+        // Without an original the first file takes its place.
+        let alone = exhibit(None, &files, 1 << 20).unwrap();
+        assert_eq!(alone.made[0].picture, shown.made[0].picture);
+        assert_eq!(alone.made[1].picture, shown.made[1].picture);
+    }
 
     /// A square of n × n cells in the plane z = 1, two triangles a cell.
     fn sheet(n: usize) -> Vec<Triangle> {
