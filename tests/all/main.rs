@@ -18,6 +18,7 @@ mod hash_grid;
 mod holdout;
 mod initial_values;
 mod layers;
+mod learning;
 mod links;
 mod metrics;
 mod models;
