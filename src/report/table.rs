@@ -15,7 +15,7 @@ impl Table {
     /// Markdown with aligned columns: words to the left, numbers to the right.
     pub fn markdown(&self) -> String {
         let escaped = |cells: &[String]| -> Vec<String> {
-            cells.iter().map(|cell| cell.replace('|', "\\|")).collect()
+            cells.iter().map(|cell| markdown_cell(cell)).collect()
         };
         let rows: Vec<Vec<String>> = self.rows.iter().map(|row| escaped(row)).collect();
         let width = |column: usize| {
@@ -89,6 +89,10 @@ pub fn markdown_table(header: &[&str], rows: &[Vec<String>], words: usize) -> St
     table.markdown()
 }
 
+fn markdown_cell(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+}
+
 fn csv_cell(text: &str) -> String {
     match text.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
@@ -144,6 +148,8 @@ mod tests {
         let mut table = table();
         table.rows[0][0] = "a|b".into();
         assert!(table.markdown().contains("| a\\|b "));
+        table.rows[0][0] = "a\nb".into();
+        assert!(table.markdown().contains("| a b "));
         table.rows[0][0] = "a, \"b\" & 50%_".into();
         assert_eq!(
             table.csv(),
