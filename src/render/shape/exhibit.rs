@@ -247,6 +247,16 @@ mod tests {
         )
     }
 
+    /// How many pixels of a picture show more than the background, which is the same along a row.
+    fn covered(shown: &Exhibit) -> usize {
+        let png = &shown.picture.as_ref().unwrap().png;
+        let picture = image::load_from_memory(png).unwrap().to_rgb8();
+        let pixels = picture.enumerate_pixels();
+        pixels
+            .filter(|(_, y, pixel)| picture.get_pixel(0, *y) != *pixel)
+            .count()
+    }
+
     #[test]
     fn all_are_seen_by_one_camera() {
         let folder = tempfile::tempdir().unwrap();
@@ -258,10 +268,13 @@ mod tests {
         let files = [write("same.obj", 1.0), write("half.obj", 0.5)];
         let original = crate::signal::load(&files[0]).unwrap();
         let shown = exhibit(Some(original.as_ref()), &files, 1 << 20).unwrap();
-        let original = shown.original.unwrap().picture;
-        assert!(original.is_some());
-        assert_eq!(shown.made[0].picture, original);
-        assert_ne!(shown.made[1].picture, original);
+        assert_eq!(shown.made[0].picture, shown.original.unwrap().picture);
+        // Half the size is a quarter of the area.
+        let [same, half] = [0, 1].map(|index| covered(&shown.made[index]) as f64);
+        assert!(
+            same > 10_000.0 && (half / same - 0.25).abs() < 0.02,
+            "{half} of {same}"
+        );
         // Without an original the first file takes its place.
         let alone = exhibit(None, &files, 1 << 20).unwrap();
         assert_eq!(alone.made[0].picture, shown.made[0].picture);
