@@ -20,7 +20,7 @@ Examples:
   inr eval out/harbour-hash-kan/reconstruction.png assets/harbour.png
   inr eval out/harbour-hash-kan assets/harbour.png --json
   inr eval out/knot-hash-kan assets/knot.ply
-  inr eval knot-edited.obj assets/knot.ply
+  inr eval out/knot-hash-kan/reconstruction.ply assets/knot.ply
 
 A model is rendered at the size of the reference, which may differ from that of what it was
 fitted to.")]
