@@ -451,3 +451,11 @@ fn an_interrupted_run_keeps_its_state_and_ends_like_one_that_was_not() {
         assert!(place.bytes(&cut) == place.bytes(&whole), "{file}");
     }
 }
+
+#[test]
+fn every_preset_fits_a_sound() {
+    let place = super::sounds::place();
+    for model in presets(&place) {
+        place.fit(&format!("chime.wav --model {model}"));
+    }
+}

@@ -384,14 +384,6 @@ fn silence_is_fitted_and_stays_silent() {
 }
 
 #[test]
-fn every_preset_fits_a_sound() {
-    let place = place();
-    for model in super::cli_fit::presets(&place) {
-        place.fit(&format!("chime.wav --model {model}"));
-    }
-}
-
-#[test]
 fn a_model_is_compared_with_sounds_of_its_length_alone() {
     let place = Place::new();
     let chime = repository().join("assets/chime.wav");
