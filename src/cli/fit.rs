@@ -6,12 +6,12 @@ use clap::Args;
 
 use super::flags::RunFlags;
 use super::folder::{self, Folder, FolderError};
-use super::load::{facts, load_signal};
+use super::load::load_signal;
 use super::report::write_page;
 use super::session::{Session, metrics_sentence};
 use super::talk::{Talk, format_duration};
 use super::{CliError, Outcome, interrupt, print};
-use crate::config::{Resolved, check, resolve};
+use crate::config::{Resolved, SignalFacts, check, resolve};
 use crate::device;
 use crate::report::{format_count, to_json};
 use crate::signal::{self, Signal};
@@ -159,7 +159,7 @@ impl Fit {
             }
         }
         check(&request, kind)?;
-        let resolved = resolve(&request, &facts(signal))?;
+        let resolved = resolve(&request, &SignalFacts::of(signal))?;
         let folder = Folder::open(&path, self.flags.force, self.resume)?;
         Ok((resolved, folder))
     }

@@ -1,12 +1,10 @@
-//! Reading the signal and what the recipe must know of it.
+//! Reading signals and models.
 
 use std::path::{Path, PathBuf};
 
 use super::CliError;
 use super::folder::MODEL;
 use super::talk::{Talk, format_bytes};
-use crate::config::SignalFacts;
-use crate::model::Hints;
 use crate::model::file::Model;
 use crate::signal::{self, Layout, Signal};
 
@@ -32,24 +30,6 @@ pub(super) fn load_signal(path: &Path, talk: &Talk) -> Result<Box<dyn Signal>, C
         talk.say(&format!("{}: {warning}", path.display()));
     }
     Ok(signal)
-}
-
-/// What the recipe must know of `signal`.
-pub(super) fn facts(signal: &dyn Signal) -> SignalFacts {
-    let layout = signal.layout();
-    let spectrum = signal.spectrum();
-    SignalFacts {
-        kind: layout.kind(),
-        has_normals: signal.has_normals(),
-        d_in: layout.d_in(),
-        d_out: layout.d_out(),
-        samples: signal.samples(),
-        seconds: layout.seconds(),
-        hints: Hints {
-            nyquist: spectrum.nyquist,
-            rms_frequency: spectrum.rms_frequency,
-        },
-    }
 }
 
 /// The model file meant by a path: the file itself, or the one in the folder of a run.

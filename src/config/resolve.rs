@@ -11,7 +11,7 @@ use super::recipe::{ModelRecipe, Recipe, TrainingRecipe};
 use super::table::{merge, nearest, parse_pair, set};
 use crate::engine::Loss;
 use crate::model::{Hints, Network, SizeBudget, size_to_budget, value_layer};
-use crate::signal::DistanceTarget;
+use crate::signal::{DistanceTarget, Signal};
 use crate::train::spectral;
 
 /// The name in `model.preset` of a recipe that starts from no preset.
@@ -86,6 +86,25 @@ pub struct SignalFacts {
     pub seconds: Option<f64>,
     /// Its frequencies.
     pub hints: Hints,
+}
+
+impl SignalFacts {
+    /// Those of `signal`.
+    pub fn of(signal: &dyn Signal) -> Self {
+        let (layout, spectrum) = (signal.layout(), signal.spectrum());
+        Self {
+            kind: layout.kind(),
+            has_normals: signal.has_normals(),
+            d_in: layout.d_in(),
+            d_out: layout.d_out(),
+            samples: signal.samples(),
+            seconds: layout.seconds(),
+            hints: Hints {
+                nyquist: spectrum.nyquist,
+                rms_frequency: spectrum.rms_frequency,
+            },
+        }
+    }
 }
 
 /// A recipe without open ends, and its network.

@@ -2,7 +2,6 @@
 
 use inr::config::{DEFAULT_PURPOSE, PRESETS, Request, SignalFacts, resolve};
 use inr::engine::{Engine, TiledEngine};
-use inr::model::Hints;
 use inr::render::{self, Field, RenderRequest, Rendering};
 use inr::signal::{
     BitDepth, Channels, Footprint, HeldOut, Image, ImageLayout, Layout, ReducedBy, Reduction,
@@ -156,22 +155,6 @@ fn models_of_means_are_rendered_as_means() {
     }
 }
 
-fn facts(signal: &dyn Signal) -> SignalFacts {
-    let spectrum = signal.spectrum();
-    SignalFacts {
-        kind: "image",
-        has_normals: false,
-        d_in: 2,
-        d_out: signal.layout().d_out(),
-        samples: signal.samples(),
-        seconds: None,
-        hints: Hints {
-            nyquist: spectrum.nyquist,
-            rms_frequency: spectrum.rms_frequency,
-        },
-    }
-}
-
 /// A sum of waves of up to 0.18 cycles a pixel in all directions.
 fn waves(width: u32, height: u32) -> Image {
     let layout = ImageLayout::new(width, height, Channels::Grey, BitDepth::U16);
@@ -204,7 +187,7 @@ fn fitting_means_is_better_between_the_pixels() {
     request.set("model.parameters", 20_000);
     request.set("training.steps", 200);
     request.set("training.batch_size", 2400);
-    let resolved = resolve(&request, &facts(reduced.as_ref())).unwrap();
+    let resolved = resolve(&request, &SignalFacts::of(reduced.as_ref())).unwrap();
     let measure = |footprint| -> f64 {
         let mut training = resolved.recipe.training.training(reduced.samples());
         training.footprint = footprint;
@@ -240,7 +223,7 @@ fn fitting_means_is_better_between_the_pixels() {
 #[test]
 fn every_preset_can_be_fitted_for_upsampling() {
     let image = noise(200, 100, Channels::Rgb, BitDepth::U8);
-    let facts = facts(&image);
+    let facts = SignalFacts::of(&image);
     for preset in PRESETS {
         let resolved = |purpose: Option<&str>| {
             let request = Request {

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use inr::config::{PRESETS, Request, SignalFacts, resolve};
 use inr::engine::{Engine, TiledEngine};
-use inr::model::Hints;
 use inr::signal::{self, Signal};
 use inr::train::{Flow, Run, State};
 
@@ -40,19 +39,7 @@ const FLOORS: &[(&str, [f64; 3])] = &[
 
 /// The PSNR in dB, with a peak of 2, of a preset after a short fit.
 fn fitted_psnr_db(preset: &str, signal: &dyn Signal) -> f64 {
-    let (layout, spectrum) = (signal.layout(), signal.spectrum());
-    let facts = SignalFacts {
-        kind: layout.kind(),
-        has_normals: signal.has_normals(),
-        d_in: layout.d_in(),
-        d_out: layout.d_out(),
-        samples: signal.samples(),
-        seconds: layout.seconds(),
-        hints: Hints {
-            nyquist: spectrum.nyquist,
-            rms_frequency: spectrum.rms_frequency,
-        },
-    };
+    let facts = SignalFacts::of(signal);
     let mut request = Request {
         model: Some(preset.to_string()),
         ..Request::default()

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::super::folder::{self, Folder, FolderError};
-use super::super::load::{facts, load_signal};
+use super::super::load::load_signal;
 use super::super::session::{Session, model};
 use super::super::talk::Talk;
 use super::holdout::HeldOutInput;
 use super::{CliError, Compare, InputRows, SizeMatch, inputs};
-use crate::config::{DEFAULT_PURPOSE, DEFAULT_RECIPE, Preset, Request, Resolved, check, resolve};
+use crate::config::{
+    DEFAULT_PURPOSE, DEFAULT_RECIPE, Preset, Request, Resolved, SignalFacts, check, resolve,
+};
 use crate::device::Chosen;
 use crate::report::{
     CompareReport, ComparedFit, ComparedInput, ComparedModel, InputReport, RunReport,
@@ -288,7 +290,7 @@ impl Compare {
         for model in &models {
             check(&by_name(model), signal.layout().kind())?;
         }
-        let facts = facts(signal);
+        let facts = SignalFacts::of(signal);
         let seeds: Vec<Option<u32>> = match seeds {
             [] => vec![None],
             seeds => seeds.iter().copied().map(Some).collect(),
