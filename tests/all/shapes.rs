@@ -1,5 +1,6 @@
 //! Shapes from a file or a formula to a mesh and back, by the program.
 
+use inr::render::MeshFormat;
 use serde_json::Value;
 
 use super::cli_errors::fails;
@@ -58,6 +59,28 @@ fn a_mesh_comes_back_in_its_own_place() {
             (low + 1.0).abs() < 0.15 && (high - 1.0).abs() < 0.15,
             "{axis}: {low} {high}"
         );
+    }
+    // Every format holds the same surface, in the same place, and can be read again.
+    let metrics = |mesh: &str| {
+        let eval = format!("eval {mesh} cube.obj --json");
+        place.run(&eval).done().json()
+    };
+    let coarse = metrics("coarse.obj");
+    for format in MeshFormat::ALL {
+        let mesh = format!("coarse-again.{}", format.extension());
+        place
+            .run(&format!(
+                "upsample {folder} --resolution 24 -o {mesh} --device cpu"
+            ))
+            .done();
+        let again = metrics(&mesh);
+        for metric in ["iou", "chamfer_l1", "normal_consistency"] {
+            let [again, coarse] = [&again, &coarse].map(|m| m[metric].as_f64().unwrap());
+            assert!(
+                (again - coarse).abs() < 1e-3,
+                "{mesh}, {metric}: {again} {coarse}"
+            );
+        }
     }
     for flags in ["--rate 8000", "--size 10x10", "--crop 0,0,1,1", "-o x.png"] {
         let ended = place.run(&format!("upsample {folder} {flags} --device cpu"));
