@@ -7,13 +7,13 @@ use inr::signal::{
     BitDepth, Channels, Footprint, HeldOut, Image, ImageLayout, Layout, ReducedBy, Reduction,
     Samples, Signal,
 };
-use inr::train::{Flow, Run, State};
+use inr::train::Run;
 use serde_json::json;
 
 use super::cli_errors::fails;
 use super::numbers::{assert_close, uniform};
 use super::program::{Place, TINY};
-use super::training::network;
+use super::training::{network, trained};
 
 /// A picture of noise.
 fn noise(width: u32, height: u32, channels: Channels, depth: BitDepth) -> Image {
@@ -192,26 +192,18 @@ fn fitting_means_is_better_between_the_pixels() {
         let mut training = resolved.recipe.training.training(reduced.samples());
         training.footprint = footprint;
         let network = &resolved.network;
-        let mut state = State::new(&training, network.initialize(training.seed));
-        let mut engine = TiledEngine::default();
-        let run = Run {
+        let state = trained(&Run {
             training: &training,
             network,
             signal: reduced.as_ref(),
-        };
-        run.train(
-            &mut engine,
-            &mut state,
-            &mut |_| Flow::Continue,
-            &mut |_, _| unreachable!(),
-        )
-        .unwrap();
+        });
         let layout = reduced.layout().with_footprint(footprint);
         let field = Field {
             network,
             parameters: &state.parameters,
             layout: &layout,
         };
+        let mut engine = TiledEngine::default();
         let full = render::upsample(field, reduction, &mut engine, &mut |_| ()).unwrap();
         render::measure_psnr_db(reference.as_ref(), &full).unwrap()
     };

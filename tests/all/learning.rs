@@ -5,7 +5,9 @@ use std::path::Path;
 use inr::config::{PRESETS, Request, SignalFacts, resolve};
 use inr::engine::{Engine, TiledEngine};
 use inr::signal::{self, Signal};
-use inr::train::{Flow, Run, State};
+use inr::train::Run;
+
+use super::training::trained;
 
 /// Optimizer steps of 4,096 samples.
 const STEPS: i64 = 60;
@@ -50,20 +52,11 @@ fn fitted_psnr_db(preset: &str, signal: &dyn Signal) -> f64 {
     let resolved = resolve(&request, &facts).unwrap();
     let training = resolved.recipe.training.training(signal.samples());
     let network = &resolved.network;
-    let mut state = State::new(&training, network.initialize(training.seed));
-    let mut engine = TiledEngine::default();
-    let run = Run {
+    let state = trained(&Run {
         training: &training,
         network,
         signal,
-    };
-    run.train(
-        &mut engine,
-        &mut state,
-        &mut |_| Flow::Continue,
-        &mut |_, _| unreachable!(),
-    )
-    .unwrap();
+    });
     assert_eq!(
         (state.step, state.restorations()),
         (STEPS as u64, 0),
@@ -79,7 +72,7 @@ fn fitted_psnr_db(preset: &str, signal: &dyn Signal) -> f64 {
     let mut rows = vec![f32::NAN; coordinates.len()];
     network.locate(&coordinates, &mut rows);
     let mut values = vec![f32::NAN; targets.len()];
-    engine
+    TiledEngine::default()
         .evaluate(network, &state.parameters, &rows, &mut values)
         .unwrap();
     let errors = values.iter().zip(&targets).map(|(v, t)| {

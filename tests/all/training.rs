@@ -86,15 +86,26 @@ pub fn train(
     run.train(engine, state, listener, &mut |_, _| unreachable!())
 }
 
-/// Trains the mixed network from its start; the times are taken out of the result.
-pub fn result_of(training: &Training, network: &Network) -> State {
-    let mut state = State::new(training, network.initialize(training.seed));
-    let mut engine = TiledEngine::default();
-    let stopped = train(training, network, &mut engine, &mut state, &mut |_| {
-        Flow::Continue
-    });
+/// The state at the end of a run that its steps end.
+pub fn trained(run: &Run) -> State {
+    let mut state = State::new(run.training, run.network.initialize(run.training.seed));
+    let stopped = run.train(
+        &mut TiledEngine::default(),
+        &mut state,
+        &mut |_| Flow::Continue,
+        &mut |_, _| unreachable!(),
+    );
     assert_eq!(stopped.unwrap(), StoppedBy::Steps);
-    without_times(state)
+    state
+}
+
+/// Trains a network on the picture; the times are taken out of the result.
+pub fn result_of(training: &Training, network: &Network) -> State {
+    without_times(trained(&Run {
+        training,
+        network,
+        signal: &picture(),
+    }))
 }
 
 fn without_times(mut state: State) -> State {
