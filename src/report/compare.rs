@@ -213,19 +213,19 @@ mod tests {
         report.add(2, fit("siren", 1, 90.0, StoppedBy::Interrupt));
         // Seed 0 has the mean 25 and seed 1 27.5, whose deviation is 2.5 / √2. Bicubic is better on a, siren on b.
         let expected = "\
-| input     | model               | seed | parameters | steps | seconds | psnr_db | psnr_db sd |   ssim | rank | wins |
-| --------- | ------------------- | ---: | ---------: | ----: | ------: | ------: | ---------: | -----: | ---: | ---: |
-| a         | bicubic             |    - |          - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
-| a         | siren               |    0 |      1,200 |    30 |     2.0 |   20.00 |          - | 0.5000 |    - |    - |
-| a         | siren               |    1 |      1,200 |    30 |     2.1 |   21.00 |          - | 0.5000 |    - |    - |
-| b         | bicubic             |    - |          - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
-| b         | siren               |    0 |      1,200 |    30 |     3.0 |   30.00 |          - | 0.5000 |    - |    - |
-| b         | siren               |    1 |      1,200 |    30 |     3.4 |   34.00 |          - | 0.5000 |    - |    - |
-| c         | bicubic             |    - |          - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
-| c         | siren               |    0 |      1,200 |    30 |     4.0 |   40.00 |          - | 0.5000 |    - |    - |
-| c         | siren (interrupted) |    1 |      1,200 |    30 |     9.0 |   90.00 |          - | 0.5000 |    - |    - |
-| mean of 2 | bicubic             |    - |          - |     - |       - |   25.00 |          - | 0.5000 | 1.50 |    1 |
-| mean of 2 | siren               |    - |      1,200 |    30 |     2.6 |   26.25 |      1.768 | 0.5000 | 1.50 |    1 |
+| input     | model               | seed | parameters | bytes | steps | seconds | psnr_db | psnr_db sd |   ssim | rank | wins |
+| --------- | ------------------- | ---: | ---------: | ----: | ----: | ------: | ------: | ---------: | -----: | ---: | ---: |
+| a         | bicubic             |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
+| a         | siren               |    0 |      1,200 | 5,000 |    30 |     2.0 |   20.00 |          - | 0.5000 |    - |    - |
+| a         | siren               |    1 |      1,200 | 5,000 |    30 |     2.1 |   21.00 |          - | 0.5000 |    - |    - |
+| b         | bicubic             |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
+| b         | siren               |    0 |      1,200 | 5,000 |    30 |     3.0 |   30.00 |          - | 0.5000 |    - |    - |
+| b         | siren               |    1 |      1,200 | 5,000 |    30 |     3.4 |   34.00 |          - | 0.5000 |    - |    - |
+| c         | bicubic             |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
+| c         | siren               |    0 |      1,200 | 5,000 |    30 |     4.0 |   40.00 |          - | 0.5000 |    - |    - |
+| c         | siren (interrupted) |    1 |      1,200 | 5,000 |    30 |     9.0 |   90.00 |          - | 0.5000 |    - |    - |
+| mean of 2 | bicubic             |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 | 1.50 |    1 |
+| mean of 2 | siren               |    - |      1,200 | 5,000 |    30 |     2.6 |   26.25 |      1.768 | 0.5000 | 1.50 |    1 |
 ";
         assert_eq!(report.table().markdown(), expected);
         let json = serde_json::to_value(&report).unwrap();
@@ -241,7 +241,7 @@ mod tests {
         report.add(0, fit("siren", 0, 20.0, StoppedBy::Steps));
         assert!(report.means.is_empty());
         let table = report.table();
-        assert_eq!(table.header[..2], ["model", "parameters"]);
+        assert_eq!(table.header[..3], ["model", "parameters", "bytes"]);
         assert_eq!(table.rows.len(), 1);
     }
 
@@ -312,7 +312,8 @@ b.png,image,wire,failed,0,,,,,,,
         let folders = ComparedFit::folders(crate::report::to_json(&report).as_bytes());
         assert_eq!(folders.unwrap(), ["siren"]);
         assert!(ComparedFit::folders(b"{").is_err());
-        let row = "| b     | wire (failed) |          - |     - |       - |       - |      - |\n";
+        let row =
+            "| b     | wire (failed) |          - |     - |     - |       - |       - |      - |\n";
         assert!(report.table().markdown().ends_with(row));
         assert_eq!(report.failures(), ["b/wire: training diverged"]);
     }

@@ -44,7 +44,15 @@ fn a_comparison_has_a_table_a_summary_and_a_folder_for_each_model() {
     let rows = cells(&table);
     assert_eq!(
         rows[0],
-        ["model", "parameters", "steps", "seconds", "psnr_db", "ssim"]
+        [
+            "model",
+            "parameters",
+            "bytes",
+            "steps",
+            "seconds",
+            "psnr_db",
+            "ssim"
+        ]
     );
     assert_eq!(rows.len(), models.len() + 2);
 
@@ -72,8 +80,10 @@ fn a_comparison_has_a_table_a_summary_and_a_folder_for_each_model() {
             (parameters / 10_000.0 - 1.0).abs() <= 0.03,
             "{name}: {parameters}"
         );
+        let bytes = place.bytes(&format!("{folder}/model.safetensors")).len();
+        assert_eq!(row[2].replace(',', ""), bytes.to_string());
         assert_eq!(
-            row[4],
+            row[5],
             format!("{:.2}", entry["metrics"]["psnr_db"].as_f64().unwrap())
         );
         for file in ["reconstruction.png", "error.png"] {
@@ -323,9 +333,11 @@ fn several_pictures_have_a_folder_each_and_means_over_them() {
         }
         let of = values(&summary, model, |row| row["seconds"].as_f64().unwrap());
         assert!(close(&means["seconds"], mean(&of)), "{means}");
+        let of = values(&summary, model, |row| row["bytes"].as_f64().unwrap());
+        assert_eq!(means["bytes"], mean(&of).round() as u64);
         let row = rows.iter().find(|row| row[..2] == ["mean", model]).unwrap();
         let psnr = means["metrics"]["psnr_db"].as_f64().unwrap();
-        assert_eq!((row[2], row[5]), ("-", &*format!("{psnr:.2}")));
+        assert_eq!((row[2], row[6]), ("-", &*format!("{psnr:.2}")));
         let psnr = |model: &str| {
             values(&summary, model, |row| {
                 row["metrics"]["psnr_db"].as_f64().unwrap()
@@ -362,7 +374,7 @@ fn several_seeds_have_a_folder_each_and_a_deviation() {
     let rows = cells(&table);
     assert_eq!(rows[0][..3], ["input", "model", "seed"]);
     assert_eq!(
-        rows[0][6..],
+        rows[0][7..],
         ["psnr_db", "psnr_db sd", "ssim", "rank", "wins"]
     );
     assert_eq!(rows.len(), 2 + 2 * 2 * 3 + 2);
@@ -380,7 +392,7 @@ fn several_seeds_have_a_folder_each_and_a_deviation() {
         let told = &means["standard_deviation"]["psnr_db"];
         assert!((told.as_f64().unwrap() - deviation).abs() < 1e-9, "{means}");
         let row = rows.iter().find(|row| row[..2] == ["mean", model]).unwrap();
-        assert_eq!((row[2], row[7]), ("-", &*format!("{deviation:.3}")));
+        assert_eq!((row[2], row[8]), ("-", &*format!("{deviation:.3}")));
     }
     let report = place.json("out/compare/leaf/wire-seed7/report.json");
     assert_eq!(report["seed"], 7);

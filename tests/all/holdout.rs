@@ -232,6 +232,7 @@ fn a_held_out_comparison_measures_the_pictures_that_it_writes() {
             [
                 "model",
                 "parameters",
+                "bytes",
                 "steps",
                 "seconds",
                 "psnr_db",
@@ -246,7 +247,7 @@ fn a_held_out_comparison_measures_the_pictures_that_it_writes() {
             .collect();
         assert_eq!(names, expected);
         for row in &rows[2..4] {
-            assert_eq!([row[1], row[2], row[3], row[6]], ["-"; 4]);
+            assert_eq!([row[1], row[2], row[3], row[4], row[7]], ["-"; 5]);
         }
 
         let summary = place.json(&format!("{way}/compare.json"));
@@ -372,7 +373,7 @@ fn pictures_of_every_depth_and_of_odd_sizes_are_held_out() {
     let summary = place.json("out/compare/compare.json");
     let rows = cells(&ended.stdout);
     assert_eq!(
-        rows[0][6..],
+        rows[0][7..],
         [
             "psnr_db",
             "psnr_db sd",

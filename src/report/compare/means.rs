@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ComparedInput, ComparedModel};
+use super::{ComparedFit, ComparedInput, ComparedModel};
 use crate::metrics::smaller_is_better;
 use crate::render::Metrics;
 use crate::train::StoppedBy;
@@ -19,6 +19,9 @@ pub struct ComparedMean {
     pub inputs: usize,
     /// Trained real numbers, where they are the same for every input.
     pub parameters: Option<usize>,
+    /// Mean size of the model files; none in files of earlier versions.
+    #[serde(default)]
+    pub bytes: Option<usize>,
     /// Optimizer steps, where they are the same for every input.
     pub steps: Option<u64>,
     /// Mean wall seconds of training.
@@ -118,6 +121,10 @@ fn mean(model: &str, kind: &str, inputs: &[&ComparedInput]) -> ComparedMean {
     let mut seeds: Vec<u64> = fits().map(|fit| fit.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
+    let of_fits = |value: &dyn Fn(&ComparedFit) -> f64| {
+        let any = fits().next().is_some();
+        any.then(|| average(fits().map(value)))
+    };
     let over = |metric: &str, seed: Option<u64>| {
         let rows = rows.iter();
         let rows =
@@ -135,10 +142,11 @@ fn mean(model: &str, kind: &str, inputs: &[&ComparedInput]) -> ComparedMean {
         kind: kind.to_string(),
         inputs: inputs.len(),
         parameters: same(fits().map(|fit| fit.parameters)),
+        bytes: of_fits(&|fit| fit.bytes as f64)
+            .map(|bytes| bytes.round() as usize)
+            .filter(|&bytes| bytes > 0),
         steps: same(fits().map(|fit| fit.steps)),
-        seconds: fits()
-            .next()
-            .map(|_| average(fits().map(|fit| fit.seconds))),
+        seconds: of_fits(&|fit| fit.seconds),
         metrics: metrics(&|name| over(name, None)),
         standard_deviation: (seeds.len() > 1).then(|| {
             let mut deviations = metrics(&|name| {

@@ -50,7 +50,7 @@ impl CompareReport {
             &["model"]
         });
         columns(if seeded { &["seed"] } else { &[] });
-        columns(&["parameters", "steps", "seconds"]);
+        columns(&["parameters", "bytes", "steps", "seconds"]);
         for name in &names {
             columns(&[name]);
             if seeded && is_leading(name) {
@@ -67,6 +67,7 @@ impl CompareReport {
                 },
                 "seed" => cell(row.seed, |seed| seed.to_string()),
                 "parameters" => cell(row.parameters, |count| format_count(count as u64)),
+                "bytes" => cell(row.bytes, |bytes| format_count(bytes as u64)),
                 "steps" => cell(row.steps, format_count),
                 "seconds" => cell(row.seconds, |seconds| format!("{seconds:.1}")),
                 "rank" => cell(row.mean.and_then(|mean| mean.rank), |rank| {
@@ -168,6 +169,7 @@ impl CompareReport {
             model: &mean.model,
             seed: None,
             parameters: mean.parameters,
+            bytes: mean.bytes,
             steps: mean.steps,
             seconds: mean.seconds,
             metrics: &mean.metrics.0,
@@ -183,6 +185,7 @@ struct Row<'a> {
     model: &'a str,
     seed: Option<u64>,
     parameters: Option<usize>,
+    bytes: Option<usize>,
     steps: Option<u64>,
     seconds: Option<f64>,
     metrics: &'a [Metric],
@@ -200,6 +203,8 @@ impl<'a> Row<'a> {
             model: &model.model,
             seed: fit.map(|fit| fit.seed),
             parameters: fit.map(|fit| fit.parameters),
+            // Files of earlier versions have 0.
+            bytes: fit.map(|fit| fit.bytes).filter(|&bytes| bytes > 0),
             steps: fit.map(|fit| fit.steps),
             seconds: fit.map(|fit| fit.seconds),
             metrics: &model.metrics.0,
@@ -216,6 +221,7 @@ impl<'a> Row<'a> {
             model: &failure.model,
             seed: Some(failure.seed),
             parameters: None,
+            bytes: None,
             steps: None,
             seconds: None,
             metrics: &[],

@@ -121,6 +121,9 @@ fn means_of(report: &CompareReport, kind: &str, styles: &Styles) -> String {
     column("parameters", Order::Smallest, &|row| {
         Some(count(row.parameters? as u64))
     });
+    column("bytes", Order::Smallest, &|row| {
+        Some(count(row.bytes? as u64))
+    });
     column("steps", Order::Lowest, &|row| Some(count(row.steps?)));
     column("seconds", Order::Lowest, &|row| {
         row.seconds.map(|s| (format!("{s:.1}"), s))
