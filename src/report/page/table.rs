@@ -25,6 +25,8 @@ enum Order {
     Highest,
     /// The lowest, when it is noticeably so.
     Smallest,
+    /// None is the best.
+    Unranked,
 }
 
 fn order(metric: &str) -> Order {
@@ -74,8 +76,11 @@ pub(super) fn ranking(input: &ComparedInput, seeded: bool, styles: &Styles) -> S
         let bytes = fit(row)?.bytes as u64;
         (bytes > 0).then(|| count(bytes))
     });
-    column("steps", Order::Lowest, &|row| Some(count(fit(row)?.steps)));
-    column("seconds", Order::Lowest, &|row| {
+    // Of a budget of seconds the slowest model makes the fewest steps.
+    column("steps", Order::Unranked, &|row| {
+        Some(count(fit(row)?.steps))
+    });
+    column("seconds", Order::Smallest, &|row| {
         let seconds = fit(row)?.seconds;
         Some((format!("{seconds:.1}"), seconds))
     });
@@ -124,8 +129,8 @@ fn means_of(report: &CompareReport, kind: &str, styles: &Styles) -> String {
     column("bytes", Order::Smallest, &|row| {
         Some(count(row.bytes? as u64))
     });
-    column("steps", Order::Lowest, &|row| Some(count(row.steps?)));
-    column("seconds", Order::Lowest, &|row| {
+    column("steps", Order::Unranked, &|row| Some(count(row.steps?)));
+    column("seconds", Order::Smallest, &|row| {
         row.seconds.map(|s| (format!("{s:.1}"), s))
     });
     column("rank", Order::Lowest, &|row| {
@@ -268,6 +273,7 @@ impl Column {
         let lowest = numbers.clone().min_by(|a, b| a.1.total_cmp(&b.1))?;
         let highest = numbers.max_by(|a, b| a.1.total_cmp(&b.1))?;
         let best = match self.order {
+            Order::Unranked => return None,
             Order::Smallest if lowest.1 > highest.1 * (1.0 - SAME_SIZE) => return None,
             Order::Lowest | Order::Smallest => lowest,
             Order::Highest => highest,
@@ -333,5 +339,6 @@ mod tests {
         assert_eq!(column([30.0, 30.5], Order::Highest).best(), Some("30.5"));
         assert_eq!(column([30.0, 30.5], Order::Smallest).best(), None);
         assert_eq!(column([30.0, 32.0], Order::Smallest).best(), Some("30"));
+        assert_eq!(column([30.0, 32.0], Order::Unranked).best(), None);
     }
 }
