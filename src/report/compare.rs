@@ -110,6 +110,11 @@ impl ComparedFit {
         }
     }
 
+    /// Size of the model file, where the file that told it was not of an earlier version.
+    pub fn known_bytes(&self) -> Option<usize> {
+        Some(self.bytes).filter(|&bytes| bytes > 0)
+    }
+
     /// The folders of all fits in the bytes of a `compare.json`.
     ///
     /// # Errors
@@ -228,6 +233,13 @@ mod tests {
 | mean of 2 | siren               |    - |      1,200 | 5,000 |    30 |     2.6 |   26.25 |      1.768 | 0.5000 | 1.50 |    1 |
 ";
         assert_eq!(report.table().markdown(), expected);
+        let mut older = report.clone();
+        if let Some(fit) = &mut older.inputs[0].models[1].fit {
+            fit.bytes = 0;
+        }
+        let means = |report: &CompareReport| means::means(&report.inputs[..2], &report.seeds);
+        assert_eq!(means(&report)[1].bytes, Some(5000));
+        assert_eq!(means(&older)[1].bytes, None);
         let json = serde_json::to_value(&report).unwrap();
         assert_eq!(json["holdout"], json!({ "factor": 2, "by": "area" }));
         let row = json!({ "model": "bicubic", "metrics": { "psnr_db": 25.0, "ssim": 0.5 } });

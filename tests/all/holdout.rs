@@ -228,17 +228,8 @@ fn a_held_out_comparison_measures_the_pictures_that_it_writes() {
         );
         let rows = cells(&ended.stdout);
         assert_eq!(
-            rows[0],
-            [
-                "model",
-                "parameters",
-                "bytes",
-                "steps",
-                "seconds",
-                "psnr_db",
-                "ssim",
-                "fitted_psnr_db"
-            ]
+            rows[0].join(" "),
+            "model parameters bytes steps seconds psnr_db ssim fitted_psnr_db"
         );
         let names: Vec<&str> = rows[2..].iter().map(|row| row[0]).collect();
         let expected: Vec<&str> = ["bicubic", "lanczos3"]

@@ -19,7 +19,7 @@ pub struct ComparedMean {
     pub inputs: usize,
     /// Trained real numbers, where they are the same for every input.
     pub parameters: Option<usize>,
-    /// Mean size of the model files; none in files of earlier versions.
+    /// Mean size of the model files, where all are known.
     #[serde(default)]
     pub bytes: Option<usize>,
     /// Optimizer steps, where they are the same for every input.
@@ -121,10 +121,7 @@ fn mean(model: &str, kind: &str, inputs: &[&ComparedInput]) -> ComparedMean {
     let mut seeds: Vec<u64> = fits().map(|fit| fit.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
-    let of_fits = |value: &dyn Fn(&ComparedFit) -> f64| {
-        let any = fits().next().is_some();
-        any.then(|| average(fits().map(value)))
-    };
+    let bytes: Option<Vec<usize>> = fits().map(ComparedFit::known_bytes).collect();
     let over = |metric: &str, seed: Option<u64>| {
         let rows = rows.iter();
         let rows =
@@ -142,11 +139,13 @@ fn mean(model: &str, kind: &str, inputs: &[&ComparedInput]) -> ComparedMean {
         kind: kind.to_string(),
         inputs: inputs.len(),
         parameters: same(fits().map(|fit| fit.parameters)),
-        bytes: of_fits(&|fit| fit.bytes as f64)
-            .map(|bytes| bytes.round() as usize)
-            .filter(|&bytes| bytes > 0),
+        bytes: bytes
+            .filter(|bytes| !bytes.is_empty())
+            .map(|bytes| average(bytes.into_iter().map(|bytes| bytes as f64)).round() as usize),
         steps: same(fits().map(|fit| fit.steps)),
-        seconds: of_fits(&|fit| fit.seconds),
+        seconds: fits()
+            .next()
+            .map(|_| average(fits().map(|fit| fit.seconds))),
         metrics: metrics(&|name| over(name, None)),
         standard_deviation: (seeds.len() > 1).then(|| {
             let mut deviations = metrics(&|name| {

@@ -203,8 +203,7 @@ impl<'a> Row<'a> {
             model: &model.model,
             seed: fit.map(|fit| fit.seed),
             parameters: fit.map(|fit| fit.parameters),
-            // Files of earlier versions have 0.
-            bytes: fit.map(|fit| fit.bytes).filter(|&bytes| bytes > 0),
+            bytes: fit.and_then(ComparedFit::known_bytes),
             steps: fit.map(|fit| fit.steps),
             seconds: fit.map(|fit| fit.seconds),
             metrics: &model.metrics.0,

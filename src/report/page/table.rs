@@ -71,10 +71,8 @@ pub(super) fn ranking(input: &ComparedInput, seeded: bool, styles: &Styles) -> S
     column("parameters", Order::Smallest, &|row| {
         Some(count(fit(row)?.parameters as u64))
     });
-    // Files of earlier versions have 0.
     column("bytes", Order::Smallest, &|row| {
-        let bytes = fit(row)?.bytes as u64;
-        (bytes > 0).then(|| count(bytes))
+        Some(count(fit(row)?.known_bytes()? as u64))
     });
     // Of a budget of seconds the slowest model makes the fewest steps.
     column("steps", Order::Unranked, &|row| {
