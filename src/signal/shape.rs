@@ -51,7 +51,7 @@ pub const SAMPLES: usize = samples::COUNT;
 pub(super) const KIND: Kind = Kind {
     recognises: |source| format(source).is_some(),
     load: |source| Ok(Box::new(Shape::decode(source)?)),
-    probe: |source| Ok(Shape::decode(source)?.layout()),
+    probe: |source| Ok(Layout::Shape(Shape::probe(source)?)),
 };
 
 /// What a network learns of a distance d, in coordinates.
@@ -92,6 +92,16 @@ impl DistanceTarget {
             Self::Sdf | Self::Occupancy => output,
             Self::TruncatedSdf => output * Self::TRUNCATION,
             Self::Unsigned => output * Self::TRUNCATION - Self::SHELL,
+        }
+    }
+
+    /// The output of a network where its field has this value, within the range of targets.
+    pub fn output(self, field: f32) -> f32 {
+        match self {
+            Self::Sdf => field,
+            Self::Occupancy => field.clamp(-1.0, 1.0),
+            Self::TruncatedSdf => (field / Self::TRUNCATION).clamp(-1.0, 1.0),
+            Self::Unsigned => ((field + Self::SHELL) / Self::TRUNCATION).min(1.0),
         }
     }
 
@@ -140,6 +150,15 @@ pub struct ShapeLayout {
 }
 
 impl ShapeLayout {
+    fn new(frame: Frame, extents: [f32; 3], up: UpAxis) -> Self {
+        Self {
+            frame,
+            extents,
+            up,
+            target: DistanceTarget::TruncatedSdf,
+        }
+    }
+
     /// The layout in words, such as `shape of 1.37 x 1.63 x 1.24, truncated signed distance`.
     pub fn describe(&self) -> String {
         let [x, y, z] = self.extents.map(|side| {
@@ -203,7 +222,8 @@ fn content(
     Ok((format, content))
 }
 
-/// The sides of the box around points of the surface, which is all that there is to know of a formula; none without a surface.
+/// The sides of the box around points of the surface, which is all that there is to know of a formula or a grid, in coordinates; none without a
+/// surface.
 fn extents(body: &Body) -> Option<[f32; 3]> {
     const POINTS: u64 = 20_000;
     body.surface(&mut Random::new(0, 0))?;
@@ -267,21 +287,19 @@ impl Shape {
                 "it has no surface in the box from -1 to 1".to_string(),
             ));
         };
-        Ok(Self::of(
-            body,
-            Frame::IDENTITY,
-            extents,
-            UpAxis::Z,
-            Vec::new(),
-        ))
+        let layout = ShapeLayout::new(Frame::IDENTITY, extents, UpAxis::Z);
+        Ok(Self::of(body, layout, Vec::new()))
     }
 
-    fn decode(source: Source) -> Result<Self, SignalError> {
+    /// What the file holds, and the layout by its extents alone, without what it takes to know distances.
+    fn begin(
+        source: Source,
+        warnings: &mut Vec<String>,
+    ) -> Result<(Content, ShapeLayout), SignalError> {
         let path = source.path.clone();
-        let mut warnings = Vec::new();
-        let (format, content) = content(source, &mut warnings)?;
-        let (body, frame, extents) =
-            Body::new(content, &mut warnings).map_err(|reason| SignalError::Damaged {
+        let (format, content) = content(source, warnings)?;
+        let (frame, extents) =
+            Body::place(&content, warnings).map_err(|reason| SignalError::Damaged {
                 path,
                 format: format.name(),
                 reason,
@@ -290,17 +308,29 @@ impl Shape {
             Format::Stl | Format::Ply => UpAxis::Z,
             _ => UpAxis::Y,
         };
-        Ok(Self::of(body, frame, extents, up, warnings))
+        Ok((content, ShapeLayout::new(frame, extents, up)))
     }
 
-    fn of(body: Body, frame: Frame, extents: [f32; 3], up: UpAxis, warnings: Vec<String>) -> Self {
+    fn probe(source: Source) -> Result<ShapeLayout, SignalError> {
+        Ok(Self::begin(source, &mut Vec::new())?.1)
+    }
+
+    fn decode(source: Source) -> Result<Self, SignalError> {
+        let mut warnings = Vec::new();
+        let (content, mut layout) = Self::begin(source, &mut warnings)?;
+        let body = Body::new(content, &layout.frame, &mut warnings);
+        // A grid may be much larger than the shape in it.
+        if let Body::Grid(..) = body
+            && let Some(sides) = extents(&body)
+        {
+            layout.extents = sides.map(|side| (f64::from(side) * layout.frame.scale) as f32);
+        }
+        Ok(Self::of(body, layout, warnings))
+    }
+
+    fn of(body: Body, layout: ShapeLayout, warnings: Vec<String>) -> Self {
         Self {
-            layout: ShapeLayout {
-                frame,
-                extents,
-                up,
-                target: DistanceTarget::TruncatedSdf,
-            },
+            layout,
             body: Arc::new(body),
             pool: Arc::default(),
             warnings,

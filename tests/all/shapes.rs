@@ -9,6 +9,9 @@ use super::program::Place;
 /// A budget that takes seconds.
 const SHORT: &str = "--params 5k --steps 150 --batch 4096 --device cpu";
 
+/// One face, open at all its edges.
+const SHEET: &str = "v 0 0 0\nv 2 0 0\nv 2 2 0\nv 0 2 0\nf 1 2 3 4\n";
+
 /// A cube of side 2 around (5, 0, 0), faces anticlockwise from outside.
 const CUBE: &str = "\
 v 4 -1 -1\nv 6 -1 -1\nv 6 1 -1\nv 4 1 -1\nv 4 -1 1\nv 6 -1 1\nv 6 1 1\nv 4 1 1
@@ -148,10 +151,7 @@ fn open_meshes_are_solids_where_they_can_be_and_sheets_otherwise() {
         .unwrap();
     assert!(iou > 0.8, "{iou}");
 
-    place.write(
-        "sheet.obj",
-        "v 0 0 0\nv 2 0 0\nv 2 2 0\nv 0 2 0\nf 1 2 3 4\n",
-    );
+    place.write("sheet.obj", SHEET);
     let line = format!("fit sheet.obj --model siren {SHORT}");
     place.run(&line).failed(
         1,
@@ -182,8 +182,18 @@ fn meshes_are_measured_against_shapes() {
     assert!(metric(&same, "chamfer_l1") < 0.003, "{same}");
     let long = metrics("eval long.obj cube.obj --json");
     assert!((metric(&long, "iou") - 0.5).abs() < 0.01, "{long}");
+    let short = metrics("eval cube.obj long.obj --json");
+    assert!((metric(&short, "iou") - 0.5).abs() < 0.01, "{short}");
     let chamfer = metric(&long, "chamfer_l1");
     assert!(chamfer > 0.05 && chamfer < 0.5, "{long}");
+    // What has no inside has no volume to compare.
+    place.write("sheet.obj", SHEET);
+    let sheet = metrics("eval cube.obj sheet.obj --json");
+    assert!(
+        sheet.get("iou").is_none() && sheet.get("sdf_mae").is_none(),
+        "{sheet}"
+    );
+    assert!(metric(&sheet, "chamfer_l1") > 0.5, "{sheet}");
     let ball = metrics("eval cube.obj sdf:sphere(0.5) --json");
     assert_eq!(metric(&ball, "iou"), 0.0);
     place

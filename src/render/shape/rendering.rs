@@ -300,7 +300,8 @@ impl Renderable for ShapeLayout {
         })
     }
 
-    /// A mesh in a file is its own surface, and its distances are what a network would have learnt of it.
+    /// A mesh in a file is its own surface, and its distances are what a network would have learnt of it, in a box that holds this
+    /// shape and the mesh.
     fn take(&self, signal: &dyn Signal) -> Result<Rendering, RenderError> {
         let shape: &Shape = downcast(signal, "a shape")?;
         let mesh = Mesh::of_corners(shape.triangles().flatten().collect());
@@ -309,12 +310,15 @@ impl Renderable for ShapeLayout {
                 "only a mesh, or the folder of a run, can be measured against a shape".into(),
             ));
         }
-        let places = places();
-        let mut values = vec![0.0; places.len()];
-        shape.distances(places.as_flattened(), &mut values);
+        let own = shape.as_distances();
+        let layout = ShapeLayout {
+            frame: self.frame.holding(&mesh.vertices),
+            ..own
+        };
+        let values = distances_within(&layout.frame, shape);
         Ok(Rendering::Shape(ShapeRendering {
             mesh,
-            layout: shape.as_distances(),
+            layout,
             values,
             gradients: Vec::new(),
             pictures: Vec::new(),
@@ -384,22 +388,18 @@ impl Renderable for ShapeLayout {
     }
 }
 
-impl ShapeRendering {
-    /// The true distances at all places, in the coordinates of the fit.
-    fn truth(&self, original: &Shape) -> Vec<f32> {
-        let Layout::Shape(layout) = original.layout() else {
-            return Vec::new();
-        };
-        let places: Vec<[f32; 3]> = places()
-            .into_iter()
-            .map(|place| layout.frame.coordinate(self.layout.frame.place(place)))
-            .collect();
-        let mut distances = vec![0.0; places.len()];
-        original.distances(places.as_flattened(), &mut distances);
-        let scale = (layout.frame.scale / self.layout.frame.scale) as f32;
-        distances.iter_mut().for_each(|d| *d *= scale);
-        distances
-    }
+/// The distances of a shape at all places of the box of `frame`, in its coordinates.
+fn distances_within(frame: &Frame, shape: &Shape) -> Vec<f32> {
+    let own = shape.as_distances().frame;
+    let places: Vec<[f32; 3]> = places()
+        .into_iter()
+        .map(|place| own.coordinate(frame.place(place)))
+        .collect();
+    let mut distances = vec![0.0; places.len()];
+    shape.distances(places.as_flattened(), &mut distances);
+    let scale = (own.scale / frame.scale) as f32;
+    distances.iter_mut().for_each(|d| *d *= scale);
+    distances
 }
 
 impl Rendered for ShapeRendering {
@@ -427,11 +427,13 @@ impl Rendered for ShapeRendering {
         let mut add = |name: &'static str, value: f64| metrics.push((name.into(), value));
         let target = self.layout.target;
         let truth = match original.has_true_distances() {
-            true => self.truth(original),
+            true => distances_within(&self.layout.frame, original),
             false => Vec::new(),
         };
+        // Without an inside on both sides there is nothing that volumes and signs could be compared by.
+        let is_signed = target.is_signed() && original.as_distances().target.is_signed();
         let cells = GRID.pow(3);
-        if target.is_signed() && !truth.is_empty() {
+        if is_signed && !truth.is_empty() {
             let inside =
                 |values: &[f32]| -> Vec<bool> { values.iter().map(|&v| v < 0.0).collect() };
             let (ours, theirs) = (inside(&self.values), inside(&truth));
@@ -447,13 +449,13 @@ impl Rendered for ShapeRendering {
         let distance = surface_distance(
             samples((ours.0.as_slice(), ours.1.as_slice())),
             samples((theirs.0.as_slice(), theirs.1.as_slice())),
-            self.layout.diagonal(),
+            original.as_distances().diagonal(),
         );
         add("chamfer_l1", distance.chamfer_l1);
         add("chamfer_l2", distance.chamfer_l2);
         add("normal_consistency", distance.normal_consistency);
         if target.is_distance() {
-            if target.is_signed() && !truth.is_empty() {
+            if is_signed && !truth.is_empty() {
                 add("sdf_mae", sdf_mae(&self.values, &truth, BAND));
             }
             add("eikonal_share", eikonal_share(&self.gradients));
@@ -465,17 +467,13 @@ impl Rendered for ShapeRendering {
     fn psnr_db(&self, original: &dyn Signal) -> Result<f64, RenderError> {
         let original: &Shape = downcast(original, "a shape")?;
         let target = self.layout.target;
-        let as_target = |values: &[f32]| -> Vec<f32> {
-            let random = values[GRID.pow(3)..].iter();
-            random.map(|&v| target.target(v)).collect()
-        };
-        let (ours, theirs) = (as_target(&self.values), as_target(&self.truth(original)));
-        let sum: f64 = ours
-            .iter()
-            .zip(&theirs)
-            .map(|(a, b)| f64::from(a - b).powi(2))
+        let truth = distances_within(&self.layout.frame, original);
+        let random = self.values.iter().zip(&truth).skip(GRID.pow(3));
+        let sum: f64 = random
+            .map(|(&field, &distance)| target.output(field) - target.target(distance))
+            .map(|error| f64::from(error).powi(2))
             .sum();
-        Ok(psnr_db(sum / ours.len() as f64, 2.0))
+        Ok(psnr_db(sum / RANDOM as f64, 2.0))
     }
 
     fn encode(&self, path: &Path) -> Result<Vec<u8>, RenderError> {

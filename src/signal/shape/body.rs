@@ -48,15 +48,15 @@ pub(super) struct Solid {
 const FEWEST_PLACES: f32 = 1e4;
 
 impl Body {
-    /// The body of what a file holds, where it lies, and its extents in the units of the file.
+    /// Where what a file holds lies, and its extents in the units of the file.
     ///
     /// # Errors
     /// What is wrong in words.
-    pub fn new(
-        content: Content,
+    pub fn place(
+        content: &Content,
         warnings: &mut Vec<String>,
-    ) -> Result<(Self, Frame, [f32; 3]), String> {
-        let (low, high) = match &content {
+    ) -> Result<(Frame, [f32; 3]), String> {
+        let (low, high) = match content {
             Content::Mesh(mesh) => mesh.bounds().into(),
             Content::Points(points) => bounds(points.positions.iter().copied()).into(),
             Content::Grid(grid) => (grid.half().map(|x| -x), grid.half()),
@@ -78,7 +78,12 @@ impl Body {
                 farthest / longest
             ));
         }
-        let body = match content {
+        Ok((frame, extents))
+    }
+
+    /// The body of what a file holds, which lies at `frame`.
+    pub fn new(content: Content, frame: &Frame, warnings: &mut Vec<String>) -> Self {
+        match content {
             Content::Mesh(mut mesh) => {
                 let vertices = mesh.vertices.iter();
                 mesh.vertices = vertices.map(|&v| frame.coordinate(v)).collect();
@@ -90,8 +95,7 @@ impl Body {
                 Self::Points(Surfels::new(points, warnings))
             }
             Content::Grid(grid) => Self::Grid(grid, 1.0 / frame.scale),
-        };
-        Ok((body, frame, extents))
+        }
     }
 
     /// The signed distance at a point, whose magnitude is at most `reach`.

@@ -34,6 +34,24 @@ impl Frame {
         })
     }
 
+    /// The frame itself when its box [-1, 1]³ holds all `places`, which are in the units of the file; else one whose box holds them and that box.
+    pub fn holding(&self, places: &[[f32; 3]]) -> Self {
+        let is_inside = |place: &[f32; 3]| self.coordinate(*place).iter().all(|x| x.abs() <= 1.0);
+        if places.iter().all(is_inside) {
+            return *self;
+        }
+        let corners = [[-1.0; 3], [1.0; 3]].map(|corner| self.place(corner));
+        let all = || places.iter().chain(&corners);
+        let bound = |pick: fn(f32, f32) -> f32, from: f32| {
+            [0, 1, 2].map(|axis| all().map(|place| place[axis]).fold(from, pick))
+        };
+        let (low, high) = (
+            bound(f32::min, f32::INFINITY),
+            bound(f32::max, f32::NEG_INFINITY),
+        );
+        Self::around([low, high]).unwrap_or(*self)
+    }
+
     /// From the units of the file to coordinates.
     pub fn coordinate(&self, place: [f32; 3]) -> [f32; 3] {
         [0, 1, 2].map(|axis| ((f64::from(place[axis]) - self.centre[axis]) / self.scale) as f32)
@@ -42,5 +60,23 @@ impl Frame {
     /// From coordinates to the units of the file.
     pub fn place(&self, coordinate: [f32; 3]) -> [f32; 3] {
         [0, 1, 2].map(|axis| (f64::from(coordinate[axis]) * self.scale + self.centre[axis]) as f32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_grows_only_for_what_it_does_not_hold() {
+        let frame = Frame::around([[0.0; 3], [2.0, 1.0, 1.0]]).unwrap();
+        assert_eq!(frame.holding(&[[0.0; 3], [2.1, 0.0, 0.0]]), frame);
+        // Its box reaches from 1 − 2 / 1.8 to 1 + 2 / 1.8 along x, and is as wide along the others about 0.5.
+        let half = 2.0 / 1.8;
+        let wider = frame.holding(&[[9.0, 0.0, 0.0]]);
+        let low = 1.0 - half;
+        assert!((wider.centre[0] - 0.5 * (9.0 + low)).abs() < 1e-6);
+        assert!((wider.centre[1] - 0.5).abs() < 1e-6);
+        assert!((wider.scale - (9.0 - low) / 1.8).abs() < 1e-6);
     }
 }

@@ -2,11 +2,12 @@
 
 use std::io::Write;
 
+use super::body::Body;
 use super::bvh::Bvh;
 use super::distance::Distance;
 use super::mesh::Mesh;
 use super::read::{Content, Format};
-use super::{topology, vector};
+use super::{DistanceTarget, Frame, topology, vector};
 
 /// A tetrahedron with the origin as a corner.
 pub(super) fn tetrahedron() -> Mesh {
@@ -257,11 +258,16 @@ fn a_mesh_far_from_the_origin_is_warned_of() {
             *x += distance;
         }
         let mut warnings = Vec::new();
-        let body = super::body::Body::new(Content::Mesh(mesh), &mut warnings);
-        assert!(body.is_ok());
+        assert!(Body::place(&Content::Mesh(mesh), &mut warnings).is_ok());
         let found = warnings.iter().any(|text| text.contains("from the origin"));
         assert_eq!(found, warned, "{distance}: {warnings:?}");
     }
+}
+
+fn body(mesh: Mesh, warnings: &mut Vec<String>) -> (Body, Frame) {
+    let content = Content::Mesh(mesh);
+    let (frame, _) = Body::place(&content, warnings).unwrap();
+    (Body::new(content, &frame, warnings), frame)
 }
 
 /// Cubes in one mesh, each with its half side, its place along x, and whether its faces look inwards.
@@ -288,7 +294,7 @@ fn cubes(all: &[(f32, f32, bool)]) -> Mesh {
 fn bodies_that_look_inwards_are_turned_and_cavities_are_not() {
     let inside = |mesh: Mesh, x: f32| {
         let mut warnings = Vec::new();
-        let (body, frame, _) = super::body::Body::new(Content::Mesh(mesh), &mut warnings).unwrap();
+        let (body, frame) = body(mesh, &mut warnings);
         let mut distance = [f32::INFINITY];
         body.distances(&frame.coordinate([x, 0.0, 0.0]), &mut distance);
         (distance[0] < 0.0, warnings)
@@ -352,7 +358,7 @@ fn open_meshes_have_an_inside_when_they_nearly_close() {
         ("a wavy sheet", sheet(waves), None),
     ] {
         let mut warnings = Vec::new();
-        let (body, frame, _) = super::body::Body::new(Content::Mesh(mesh), &mut warnings).unwrap();
+        let (body, frame) = body(mesh, &mut warnings);
         let solid = body.hollow().is_none();
         assert_eq!(
             solid.then_some(warnings.len()),
@@ -383,6 +389,58 @@ fn flat_and_boundless_extents_are_no_accident() {
     for x in mesh.vertices.iter_mut().flatten() {
         *x = x.signum() * 3e38;
     }
-    let body = super::body::Body::new(Content::Mesh(mesh), &mut Vec::new());
-    assert!(body.is_err_and(|error| error.contains("scale it down")));
+    let place = Body::place(&Content::Mesh(mesh), &mut Vec::new());
+    assert!(place.is_err_and(|error| error.contains("scale it down")));
+}
+
+/// What a perfect network says is its target again, whatever a field makes of it in between.
+#[test]
+fn outputs_of_fields_are_targets() {
+    use DistanceTarget::{Occupancy, Sdf, TruncatedSdf, Unsigned};
+    for target in [Sdf, TruncatedSdf, Occupancy, Unsigned] {
+        for distance in [-0.7, -0.05, -0.004, 0.0, 0.003, 0.09, 0.4] {
+            let learnt = target.target(distance);
+            let again = target.output(target.field(learnt));
+            assert!(
+                (again - learnt).abs() < 1e-6,
+                "{target:?} at {distance}: {again}"
+            );
+        }
+    }
+}
+
+/// An editor's byte order mark is no part of the first word.
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let text = "\u{feff}v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n";
+    let content = Format::Obj.read(text.as_bytes(), &mut Vec::new()).unwrap();
+    let Content::Mesh(mesh) = content else {
+        panic!("a mesh")
+    };
+    assert_eq!((mesh.vertices.len(), mesh.faces.len()), (3, 1));
+}
+
+/// A ball of radius 3 in a grid of 24 cells a side: the sides are those of the ball.
+#[test]
+fn the_extents_of_a_grid_are_those_of_its_shape() {
+    let centre = |i: usize| i as f32 - 11.5;
+    let values = (0..24_usize.pow(3)).map(|i| {
+        let place = [centre(i / 576), centre(i / 24 % 24), centre(i % 24)];
+        place.iter().map(|x| x * x).sum::<f32>().sqrt() - 3.0
+    });
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (24, 24, 24)}\n";
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.bytes());
+    bytes.extend(values.flat_map(f32::to_le_bytes));
+    let file = tempfile::Builder::new().suffix(".npy").tempfile().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    let signal = crate::signal::load(file.path()).unwrap();
+    let crate::signal::Layout::Shape(layout) = signal.layout() else {
+        panic!("a shape")
+    };
+    // Between the places of the grid the distance is a little too large.
+    for side in layout.extents {
+        assert!(side > 5.7 && side < 6.0, "{side}");
+    }
 }

@@ -117,12 +117,11 @@ fn unknown(name: &str, rest: &str) -> String {
         .iter()
         .map(|known| (strsim::damerau_levenshtein(known, name), known))
         .min();
-    match near {
-        Some((distance, known)) if distance <= 2 => {
-            format!("{name:?} is no shape; did you mean {known}?")
-        }
-        _ => format!("{name:?} is no shape; there are {}", names.join(", ")),
-    }
+    let near = match near {
+        Some((distance, known)) if distance <= 2 => format!("; did you mean {known}?"),
+        _ => String::new(),
+    };
+    format!("{name:?} is no shape; there are {}{near}", names.join(", "))
 }
 
 /// The numbers of a shape that is only named.

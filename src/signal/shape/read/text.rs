@@ -4,9 +4,14 @@ use std::str::FromStr;
 
 use super::Fault;
 
+/// What editors of some systems put before the first word of a text: the byte order mark in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Lines that are not empty, without what follows `#`, with their numbers from 1.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &str)> {
     bytes
+        .strip_prefix(BYTE_ORDER_MARK)
+        .unwrap_or(bytes)
         .split(|&byte| byte == b'\n')
         .enumerate()
         .filter_map(|(number, line)| {
