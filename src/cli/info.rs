@@ -29,7 +29,8 @@ impl Info {
         let path = model_path(&self.model);
         let bytes = std::fs::metadata(&path).map_or(0, |m| m.len());
         let network = &model.network;
-        let bits = bytes as f64 * 8.0 / layout.samples() as f64;
+        let samples = layout.stored_samples();
+        let bits = samples.map(|samples| bytes as f64 * 8.0 / samples as f64);
         if self.json {
             let value = json!({
                 "file": path.display().to_string(),
@@ -72,9 +73,10 @@ impl Info {
             1 => String::new(),
             n => format!(" in {n} segments, each with the layers below"),
         };
+        let bits = bits.map_or_else(String::new, |bits| format!(" ({bits:.2} bits a sample)"));
         let recipe = recipe_text(&model.header.recipe);
         print(&format!(
-            "model       {}\nsignal      {}, {}\nparameters  {}{segments}\nbytes       {} ({bits:.2} bits a sample)\nseed        {}\n\n{}\nrecipe\n\n{recipe}",
+            "model       {}\nsignal      {}, {}\nparameters  {}{segments}\nbytes       {}{bits}\nseed        {}\n\n{}\nrecipe\n\n{recipe}",
             model.header.name,
             layout.kind(),
             layout.describe(),

@@ -64,6 +64,11 @@ pub trait Signal: Any + Send + Sync {
         targets: &mut [f32],
     );
 
+    /// How many dB the PSNR of the values of the file lies above that of the targets, whose peak is 2.
+    fn psnr_above_targets_db(&self) -> f64 {
+        0.0
+    }
+
     /// Tells that epoch number `epoch`, from 0, begins: a signal of more samples than it holds at a time draws some of them anew. Which
     /// ones there are then follows from the number alone.
     fn refresh(&self, _epoch: u64) {}
@@ -208,6 +213,14 @@ impl Layout {
             Layout::Image(_) => "a picture",
             Layout::Sound(_) => "a sound",
             Layout::Shape(_) => "a shape",
+        }
+    }
+
+    /// The number of samples that the file holds; none of a shape, whose places are drawn.
+    pub fn stored_samples(&self) -> Option<usize> {
+        match self {
+            Layout::Image(_) | Layout::Sound(_) => Some(self.samples()),
+            Layout::Shape(_) => None,
         }
     }
 

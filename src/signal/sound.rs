@@ -195,6 +195,11 @@ impl Signal for Sound {
         self.layout.frames as usize
     }
 
+    /// Of fractions of full scale the peak is 1, and targets are these divided by the largest.
+    fn psnr_above_targets_db(&self) -> f64 {
+        -20.0 * (2.0 * f64::from(self.layout.peak)).log10()
+    }
+
     fn gather(&self, indices: &[u32], coordinates: &mut [f64], targets: &mut [f32]) {
         let frames = self.samples();
         let channels = usize::from(self.layout.channels);

@@ -136,7 +136,10 @@ impl Run<'_> {
         let mut gradients = state.parameters.zeros_like();
         let mut good = state.clone();
         let mut pace = Pace::new(&budget, state);
-        let mut target = budget.target_psnr_db.map(Target::new);
+        let above_db = self.signal.psnr_above_targets_db();
+        let mut target = budget
+            .target_psnr_db
+            .map(|psnr_db| Target::new(psnr_db, psnr_db - above_db));
 
         loop {
             if let Some(reason) = budget.reached(state.step, state.seconds) {
@@ -299,10 +302,10 @@ impl Target {
     /// Steps between two measurements, so that a large signal is not measured again and again.
     const STEPS_BETWEEN: u64 = 20;
 
-    fn new(psnr_db: f64) -> Self {
+    fn new(psnr_db: f64, worth_measuring_db: f64) -> Self {
         Self {
             psnr_db,
-            worth_measuring_db: psnr_db,
+            worth_measuring_db,
             next_step: 0,
         }
     }

@@ -366,6 +366,33 @@ fn the_first_limit_that_is_reached_ends_the_run() {
     assert_eq!(missed["training"]["steps"], 5);
 }
 
+/// PSNR of a sound is that of full scale, which a quiet one reaches with larger errors of what is learnt.
+#[test]
+fn a_quiet_sound_reaches_its_target_when_a_loud_one_does() {
+    let place = Place::new();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    // A 64th of the loudness is 36.12 dB.
+    let steps = [(0.5_f32, "15"), (0.5 / 64.0, "51.12")].map(|(peak, target)| {
+        let path = place.path("sound.wav");
+        let mut writer = hound::WavWriter::create(path, spec).unwrap();
+        for frame in 0..512 {
+            let value = peak * (0.05 * frame as f32).sin();
+            writer.write_sample(value).unwrap();
+        }
+        writer.finalize().unwrap();
+        let line = format!("fit sound.wav --model siren --params 1k --steps 3000 --batch 256 --device cpu --force --json --target-psnr {target}");
+        let training = &place.run(&line).done().json()["training"];
+        assert_eq!(training["stopped_by"], "target", "{training}");
+        training["steps"].as_u64().unwrap()
+    });
+    assert_eq!(steps[0], steps[1]);
+}
+
 #[test]
 fn an_earlier_run_is_replaced_only_by_force() {
     let place = Place::new();

@@ -117,6 +117,11 @@ fn faulty_files_are_refused_in_a_sentence() {
     let mut open = whole.clone();
     open[40..44].fill(0xff);
     std::fs::write(place.path("open.wav"), &open).unwrap();
+    // 8,000 bytes a second, one a frame: with 8 bits an open length is a whole number of samples.
+    open[28..36].copy_from_slice(&[0x40, 0x1f, 0, 0, 1, 0, 8, 0]);
+    std::fs::write(place.path("open8.wav"), &open).unwrap();
+    open[..4].copy_from_slice(b"RF64");
+    std::fs::write(place.path("rf64.wav"), &open).unwrap();
     std::fs::write(
         place.path("text.wav"),
         "no sound at all, but long enough to look at",
@@ -133,6 +138,8 @@ fn faulty_files_are_refused_in_a_sentence() {
         ("cut.wav", "is cut off"),
         ("head.wav", "is cut off"),
         ("open.wav", "wrote to a pipe"),
+        ("open8.wav", "wrote to a pipe"),
+        ("rf64.wav", "RF64"),
         ("text.wav", "neither a picture nor a sound"),
         ("nine.wav", "9 channels"),
     ] {

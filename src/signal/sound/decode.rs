@@ -8,10 +8,16 @@ use hound::{SampleFormat as WavFormat, WavReader, WavSpec};
 
 use super::super::SignalError;
 use super::super::footprint::Footprint;
-use super::super::source::Source;
+use super::super::source::{Reader, Source};
 use super::{SampleFormat, Sound, SoundLayout};
 
 const FORMAT: &str = "WAV";
+
+/// Said of a length that was left open: as large as it can be, or near that.
+const PIPE: &str = "its header does not tell how long its data is, as when a program wrote to a pipe; write it to a file again";
+
+/// How far below the largest length one that was left open may be, in bytes.
+const LEFT_OPEN: u32 = 1 << 10;
 
 /// Most channels.
 const MOST_CHANNELS: usize = 8;
@@ -19,18 +25,42 @@ const MOST_CHANNELS: usize = 8;
 /// Most values of a file, 4 GiB as they are kept.
 pub(super) const MOST_VALUES: u64 = 1 << 30;
 
-/// Whether the content is a RIFF file of wave form data.
+/// Relatives of WAV that are not read, by their first bytes.
+const RELATIVES: [(&[u8], &str); 3] = [
+    (b"RF64", "the lengths of 64 bits of RF64"),
+    (b"BW64", "the lengths of 64 bits of BW64"),
+    (b"RIFX", "the high byte of every number first (RIFX)"),
+];
+
+/// Whether the content is a RIFF file of wave form data, or a relative of one.
 pub(super) fn recognises(source: &Source) -> bool {
-    source.head.starts_with(b"RIFF") && source.head.get(8..12) == Some(b"WAVE")
+    let starts = |magic: &[u8]| source.head.starts_with(magic);
+    let is_relative = RELATIVES.iter().any(|(magic, _)| starts(magic));
+    (starts(b"RIFF") || is_relative) && source.head.get(8..12) == Some(b"WAVE")
 }
 
 /// The layout by the header; its peak is 1.
 pub(super) fn probe(source: Source) -> Result<SoundLayout, SignalError> {
+    Ok(open(source)?.0)
+}
+
+/// The layout, and what reads the samples.
+fn open(source: Source) -> Result<(SoundLayout, WavReader<Reader>), SignalError> {
     let path = source.path.clone();
+    if let Some((_, what)) = RELATIVES
+        .iter()
+        .find(|(magic, _)| source.head.starts_with(magic))
+    {
+        return Err(SignalError::UnsupportedSound {
+            path,
+            format: FORMAT,
+            reason: (*what).into(),
+        });
+    }
     let end = source.reader.end();
     let reader = WavReader::new(source.reader)
         .map_err(|error| fault(&path, error, end.load(Ordering::Relaxed)))?;
-    layout(&path, &reader)
+    Ok((layout(&path, &reader)?, reader))
 }
 
 /// All samples.
@@ -38,8 +68,7 @@ pub(super) fn decode(source: Source) -> Result<Sound, SignalError> {
     let path = source.path.clone();
     let end = source.reader.end();
     let fault = |error| fault(&path, error, end.load(Ordering::Relaxed));
-    let mut reader = WavReader::new(source.reader).map_err(fault)?;
-    let layout = layout(&path, &reader)?;
+    let (layout, mut reader) = open(source)?;
     let samples: Result<Vec<f32>, hound::Error> = match layout.format {
         SampleFormat::Float => reader.samples::<f32>().collect(),
         format => {
@@ -116,6 +145,22 @@ fn layout<R: Read>(path: &Path, reader: &WavReader<R>) -> Result<SoundLayout, Si
         return Err(SignalError::NoSamples { path: path.into() });
     }
     let values = u64::from(frames) * u64::from(channels);
+    // Asked before anything is said of so much memory; a file that cannot tell its length is read until it ends.
+    let promised = values * u64::from(bits_per_sample / 8);
+    if path.metadata().is_ok_and(|file| file.len() < promised) {
+        return Err(match promised > u64::from(u32::MAX - LEFT_OPEN) {
+            true => SignalError::Damaged {
+                path: path.into(),
+                format: FORMAT,
+                reason: PIPE.into(),
+            },
+            false => SignalError::Truncated {
+                path: path.into(),
+                format: FORMAT,
+                kind: "sound",
+            },
+        });
+    }
     if values > MOST_VALUES {
         return Err(SignalError::TooLarge {
             path: path.into(),
@@ -166,7 +211,7 @@ fn fault(path: &Path, error: hound::Error, at_end: bool) -> SignalError {
             SignalError::Damaged {
                 path,
                 format: FORMAT,
-                reason: "its data is not as long as a whole number of samples, as when the length was left open by a program that wrote to a pipe; write it to a file again".into(),
+                reason: PIPE.into(),
             }
         }
         error => SignalError::Damaged {
