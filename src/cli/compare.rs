@@ -35,15 +35,17 @@ Examples:
   inr compare assets/harbour.png --models fourier-kan,siren --params 50k --time 30s --out out/30s
   inr compare assets/harbour.png --models siren,wire --steps 200 --json --out out/siren-wire
 
-Every model gets 1,000 steps and 200,000 parameters, or as many as the input has samples, unless flags say otherwise.
-A Markdown table is printed. The folder out/<name>-compare (of several inputs out/compare/<name>)
-gets a folder for each model with its reconstruction, report, model file and so on;
-compare.json, compare.csv, compare.md, compare.tex and curves.svg (running PSNR over time) are written
-after every fit, and so is report.html, a page that shows all of it; of several inputs after each of them.
-Runs of the same recipe that are there already are read back, unfinished ones go on.
+Every model gets 1,000 steps and 200,000 parameters, or as many as the input has samples, unless
+flags say otherwise. A Markdown table is printed. The folder out/<name>-compare (of several
+inputs out/compare/<name>) gets a folder for each model with its reconstruction, report, model
+file and so on; compare.json, compare.csv, compare.md, compare.tex and curves.svg (running PSNR
+over time) are written after every fit, and so is report.html, a page that shows all of it; of
+several inputs after each of them. Runs of the same recipe that are there already are read back,
+unfinished ones go on.
 
-With --holdout each model is fitted to a reduced input, rendered at the full size (upsampled.png or .wav)
-and measured against the full input, beside bicubic, Lanczos or windowed-sinc interpolation.")]
+With --holdout each model is fitted to a reduced input, rendered at the full size (upsampled.png
+or .wav) and measured against the full input, beside bicubic, Lanczos or windowed-sinc
+interpolation.")]
 pub(super) struct Compare {
     /// Pictures, sounds, shapes, and folders of them
     #[arg(required = true, value_name = "INPUT")]
@@ -99,10 +101,10 @@ enum Format {
 impl Format {
     fn text(self, report: &CompareReport) -> String {
         match self {
-            Self::Markdown => report.table().markdown(),
+            Self::Markdown => report.markdown(),
             Self::Csv => report.data().csv(),
             Self::Json => to_json(report),
-            Self::Latex => report.table().latex(),
+            Self::Latex => report.latex(),
         }
     }
 }

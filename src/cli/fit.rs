@@ -30,14 +30,14 @@ Examples:
   inr fit assets/chime.wav
   inr fit assets/knot.ply
 
-The folder out/<name>-<model> gets model.safetensors, report.json, metrics.jsonl, recipe.toml and
-checkpoint.safetensors; for a picture reconstruction.png and error.png (white is an error of 1/8 of
-the range), for a sound reconstruction.wav and spectrograms of original, reconstruction and error; for a shape
-reconstruction.ply, preview.png and orbit.gif.
-Its path is printed.")]
+The folder out/<name>-<model> gets model.safetensors, report.json, metrics.jsonl, recipe.toml
+and checkpoint.safetensors; for a picture reconstruction.png and error.png (white is an error of
+1/8 of the range), for a sound reconstruction.wav and spectrograms of original, reconstruction
+and error; for a shape reconstruction.ply, preview.png and orbit.gif. Its path is printed.")]
 pub(super) struct Fit {
     /// A picture (PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, HDR or EXR), a sound (WAV), a shape (OBJ,
-    /// PLY, STL, OFF, GLB, XYZ or NPY), or a formula such as sdf:torus(0.5,0.2)
+    /// PLY, STL, OFF, GLB, XYZ or NPY), or a formula such as sdf:torus(0.5,0.2); an unknown name in it
+    /// tells all
     input: PathBuf,
     /// Which network: one of inr models
     #[arg(long, value_name = "NAME", help_heading = "Recipe")]

@@ -31,7 +31,7 @@ pub(super) struct RunFlags {
     /// The longest part of a sound that gets weights of its own, for instance 10s; one model file holds all parts
     #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = parse_seconds, help_heading = "Size and budget")]
     pub segment: Option<f64>,
-    /// Stop when the picture reaches this PSNR; exit code 3 if it never does
+    /// Stop when the result reaches this PSNR (of a shape that of the targets at random places); exit code 3 if it never does
     #[arg(long, value_name = "DB", allow_negative_numbers = true, value_parser = parse_decibels, help_heading = "Size and budget")]
     pub target_psnr: Option<f64>,
     /// Replace the results of an earlier run in the output folder

@@ -25,7 +25,7 @@ impl Models {
         if self.json {
             let models: Vec<_> = PRESETS
                 .iter()
-                .map(|preset| json!({ "name": preset.name, "about": preset.about() }))
+                .map(|preset| json!({ "name": preset.name, "about": preset.about(), "recipes": preset.recipes() }))
                 .collect();
             let layers: Vec<_> = LAYER_KINDS
                 .iter()
@@ -41,16 +41,20 @@ impl Models {
             text += &format!("\n{}, {}:\n\n", family.name(), family.summary());
             let of_family = PRESETS
                 .iter()
-                .map(|preset| (preset.name, preset.about()))
+                .map(|preset| (preset, preset.about()))
                 .filter(|(_, about)| about.family == family);
-            for (name, about) in of_family {
-                let default = match name == DEFAULT_PRESET {
+            for (preset, about) in of_family {
+                let default = match preset.name == DEFAULT_PRESET {
                     true => " (default)",
                     false => "",
                 };
                 text += &format!(
-                    "{name}{default}: {}. {}. {}.\n",
-                    about.summary, about.when, about.paper
+                    "{}{default}: {}. {}. {}. Recipes: {}.\n",
+                    preset.name,
+                    about.summary,
+                    about.when,
+                    about.paper,
+                    preset.recipes().join(", ")
                 );
             }
         }

@@ -21,8 +21,8 @@ Examples:
   inr render out/knot-hash-kan --normals --from 120,30 --size 1024
   inr render out/knot-hash-kan --slice z=0 -o cut.png
 
-The PNG file goes into the run's folder unless -o is given; its path is printed. In a slice the surface is a
-black line, blue is inside and orange outside, in bands of equal value.")]
+The PNG file goes into the run's folder unless -o is given; its path is printed. In a slice the
+surface is a black line, blue is inside and orange outside, in bands of equal value.")]
 pub(super) struct Render {
     /// The folder of a run on a shape, or its model file
     model: PathBuf,

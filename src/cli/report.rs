@@ -22,9 +22,10 @@ Examples:
   inr report out/harbour-compare --force
   inr report out/harbour-hash-kan out/harbour-siren -o two-models.html
 
-The page is one file that needs neither other files nor a network. It is made of what lies in the folders and of the
-fitted files, if they are still where they were. Pictures have at most 1500 pixels a side there, and all that is
-shown about 20 MB. It goes to report.html in the folder unless -o is given; its path is printed.")]
+The page is one file that needs neither other files nor a network. It is made of what lies in
+the folders and of the fitted files, if they are still where they were. Pictures have at most
+1500 pixels a side there, and all that is shown about 20 MB. It goes to report.html in the
+folder unless -o is given; its path is printed.")]
 pub(super) struct Report {
     /// The folder of a comparison, or folders of runs, which are compared
     #[arg(required = true, value_name = "DIR")]

@@ -41,7 +41,7 @@ pub enum ConfigError {
         message: String,
     },
     /// There is no preset of that name.
-    #[error("there is no model called {name:?}{suggestion}; inr models lists them: {known}")]
+    #[error("there is no model called {name:?}; inr models lists them: {known}{suggestion}")]
     UnknownModel {
         /// What was asked for.
         name: String,

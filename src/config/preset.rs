@@ -115,7 +115,7 @@ impl Preset {
             .ok_or_else(|| ConfigError::UnknownModel {
                 name: name.to_string(),
                 suggestion: nearest(name, names())
-                    .map(|n| format!(", did you mean {n:?}?"))
+                    .map(|n| format!("; did you mean {n:?}?"))
                     .unwrap_or_default(),
                 known: names().collect::<Vec<_>>().join(", "),
             })
@@ -138,11 +138,15 @@ impl Preset {
         }
     }
 
-    /// Whether it has settings for a recipe; all have [`DEFAULT_RECIPE`].
-    pub fn has_recipe(&self, recipe: &str) -> bool {
+    /// The names of its recipes, [`DEFAULT_RECIPE`] first, which all have.
+    pub fn recipes(&self) -> Vec<String> {
         let table = self.table();
-        let recipes = table.get(Purposes::RECIPE).and_then(toml::Value::as_table);
-        recipe == DEFAULT_RECIPE || recipes.is_some_and(|recipes| recipes.contains_key(recipe))
+        let named = table.get(Purposes::RECIPE).and_then(toml::Value::as_table);
+        let named = named.into_iter().flat_map(|named| named.keys().cloned());
+        [DEFAULT_RECIPE.to_string()]
+            .into_iter()
+            .chain(named)
+            .collect()
     }
 
     /// The config file as a table, without what is said about it.

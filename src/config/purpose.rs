@@ -96,9 +96,9 @@ impl Purposes {
         let noun = if flag == Self::FOR { "purpose" } else { flag };
         let suggestion = nearest(wanted, known.iter().copied());
         Err(ConfigError::Field(format!(
-            "--{flag} {wanted}: {name} has no such {noun}{}; it has: {}",
-            suggestion.map_or_else(String::new, |s| format!(", did you mean {s:?}?")),
-            known.join(", ")
+            "--{flag} {wanted}: {name} has no such {noun}; it has: {}{}",
+            known.join(", "),
+            suggestion.map_or_else(String::new, |s| format!("; did you mean {s:?}?"))
         )))
     }
 }

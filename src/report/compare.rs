@@ -94,6 +94,11 @@ pub struct ComparedFit {
     pub folder: String,
 }
 
+impl ComparedFailure {
+    /// Said behind the name of the model, and instead of what ended the fit.
+    pub const REMARK: &'static str = "failed";
+}
+
 impl ComparedFit {
     /// The fit that `run` reports, which lies in `folder`.
     pub fn new(run: &RunReport, folder: String) -> Self {
@@ -113,6 +118,11 @@ impl ComparedFit {
     /// Size of the model file, where the file that told it was not of an earlier version.
     pub fn known_bytes(&self) -> Option<usize> {
         Some(self.bytes).filter(|&bytes| bytes > 0)
+    }
+
+    /// Said behind the name of the model: that the fit was interrupted.
+    pub fn remark(&self) -> Option<&'static str> {
+        (self.stopped_by == StoppedBy::Interrupt).then_some("interrupted")
     }
 
     /// The folders of all fits in the bytes of a `compare.json`.
@@ -232,7 +242,7 @@ mod tests {
 | mean of 2 | bicubic             |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 | 1.50 |    1 |
 | mean of 2 | siren               |    - |      1,200 | 5,000 |    30 |     2.6 |   26.25 |      1.768 | 0.5000 | 1.50 |    1 |
 ";
-        assert_eq!(report.table().markdown(), expected);
+        assert_eq!(report.markdown(), expected);
         let mut older = report.clone();
         if let Some(fit) = &mut older.inputs[0].models[1].fit {
             fit.bytes = 0;
@@ -249,10 +259,10 @@ mod tests {
     #[test]
     fn one_input_and_one_seed_have_no_mean() {
         let mut report = comparison(&["a.png"], &[0]);
-        assert!(report.table().rows.is_empty());
+        assert_eq!(report.markdown(), "");
         report.add(0, fit("siren", 0, 20.0, StoppedBy::Steps));
         assert!(report.means.is_empty());
-        let table = report.table();
+        let (_, table) = &report.tables()[0];
         assert_eq!(table.header[..3], ["model", "parameters", "bytes"]);
         assert_eq!(table.rows.len(), 1);
     }
@@ -291,9 +301,24 @@ mod tests {
         assert_eq!(of("image", "wire"), (2, Some(3.0), Some(0)));
         assert_eq!(of("points", "wire"), (2, Some(1.0), Some(2)));
         assert_eq!(of("points", "siren"), (2, Some(2.0), Some(0)));
-        let labels = report.table().rows.into_iter().map(|row| row[0].clone());
-        let labels: Vec<String> = labels.skip(12).step_by(3).collect();
-        assert_eq!(labels, ["mean, image", "mean, points"]);
+        let tables = report.tables();
+        let of_tables: Vec<(&str, &str, &str)> = tables
+            .iter()
+            .map(|(kind, table)| (*kind, &*table.header[6], &*table.rows[6][0]))
+            .collect();
+        assert_eq!(
+            of_tables,
+            [
+                ("image", "psnr_db", "mean"),
+                ("points", "chamfer_l1", "mean")
+            ]
+        );
+        let markdown = report.markdown();
+        assert!(
+            markdown.starts_with("## image\n\n| input")
+                && markdown.contains("\n\n## points\n\n| input")
+        );
+        assert!(report.latex().contains("\n\n% points\n\\begin{tabular}"));
     }
 
     #[test]
@@ -326,7 +351,7 @@ b.png,image,wire,failed,0,,,,,,,
         assert!(ComparedFit::folders(b"{").is_err());
         let row =
             "| b     | wire (failed) |          - |     - |     - |       - |       - |      - |\n";
-        assert!(report.table().markdown().ends_with(row));
+        assert!(report.markdown().ends_with(row));
         assert_eq!(report.failures(), ["b/wire: training diverged"]);
     }
 

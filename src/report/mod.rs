@@ -36,6 +36,18 @@ pub fn format_metric(name: &str, value: f64) -> String {
     }
 }
 
+/// The standard deviation of a metric for people: three digits after the point of decibels, two significant ones of everything else.
+pub fn format_deviation(name: &str, value: f64) -> String {
+    match value {
+        _ if name.ends_with("_db") || value == 0.0 => format!("{value:.3}"),
+        value if value < 1e-4 => format!("{value:.1e}"),
+        value => {
+            let digits = (1.0 - value.log10().floor()).max(0.0) as usize;
+            format!("{value:.digits$}")
+        }
+    }
+}
+
 /// A number with thousands separated, for people: 198,915.
 pub fn format_count(count: u64) -> String {
     let digits = count.to_string();
@@ -71,5 +83,11 @@ mod tests {
         assert_eq!(format_metric("chamfer_l1", 0.001_493), "0.00149");
         assert_eq!(format_metric("chamfer_l2", 0.000_002_718), "2.72e-6");
         assert_eq!(format_metric("chamfer_l2", 0.0), "0.00000");
+        assert_eq!(format_deviation("psnr_db", 0.0312), "0.031");
+        assert_eq!(format_deviation("iou", 0.000_312), "0.00031");
+        assert_eq!(format_deviation("iou", 0.0), "0.000");
+        assert_eq!(format_deviation("ssim", 0.0149), "0.015");
+        assert_eq!(format_deviation("chamfer_l2", 2.66e-7), "2.7e-7");
+        assert_eq!(format_deviation("lsd", 12.3), "12");
     }
 }

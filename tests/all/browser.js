@@ -19,9 +19,12 @@ addEventListener("load", async () => {
     all("[data-chart=curves] .switch button")[1].click();
     found.over.push(curves.querySelector("svg").getAttribute("aria-label"));
     const box = curves.querySelector("svg").getBoundingClientRect();
-    const at = { clientX: box.left + box.width * 0.6, clientY: box.top + box.height / 2, bubbles: true };
-    curves.querySelector("svg").dispatchEvent(new PointerEvent("pointermove", at));
-    found.tip = curves.querySelector(".tip").hidden ? "" : curves.querySelector(".tip").textContent;
+    // At the beginning of the axis, and at its end.
+    found.tips = [box.left, box.right].map((clientX) => {
+      const at = { clientX, clientY: box.top + box.height / 2, bubbles: true };
+      curves.querySelector("svg").dispatchEvent(new PointerEvent("pointermove", at));
+      return curves.querySelector(".tip").hidden ? "" : curves.querySelector(".tip").textContent;
+    });
 
     // Zoom
     const view = document.querySelector(".stage .view"), images = all(".stage .view img, .slider .view img");

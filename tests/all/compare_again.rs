@@ -170,16 +170,26 @@ fn what_is_lost_of_a_finished_run_is_made_again_and_what_is_damaged_is_said() {
 fn one_seed_is_joined_by_others() {
     let place = Place::new();
     let line = format!("compare icon.png --models siren --out s {TINY}");
-    place.run(&format!("{line} --seeds 1")).done();
-    let more = place.run(&format!("{line} --seeds 2")).done();
-    assert_eq!(more.stderr.matches("read back").count(), 1, "{more:?}");
+    // A comparison without --seeds has seed 0.
+    place.run(&line).done();
+    for (seeds, finished) in [(1, 1), (2, 1), (3, 2)] {
+        let more = place.run(&format!("{line} --seeds {seeds}")).done();
+        assert_eq!(
+            more.stderr.matches("read back").count(),
+            finished,
+            "{more:?}"
+        );
+    }
 }
 
 #[test]
 fn a_group_stands_for_those_of_it_that_have_the_recipe() {
     let place = Place::new();
     let line = format!("compare icon.png --models kan,siren --recipe paper --json --out p {TINY}");
-    let found = place.run(&line).done().json();
+    let done = place.run(&line).done();
+    let left_out = "left out, for they have no recipe called paper: fourier-kan, spline-kan, ";
+    assert_eq!(done.stderr.matches(left_out).count(), 1, "{done:?}");
+    let found = done.json();
     let rows = list(&found["inputs"][0]["models"]).iter();
     let names: Vec<&str> = rows.map(|row| row["model"].as_str().unwrap()).collect();
     assert_eq!(names, ["fkan", "sl2a", "gkan", "siren"]);
@@ -224,11 +234,9 @@ fn a_model_that_fails_stands_in_the_tables_and_the_others_go_on() {
     };
     assert_eq!(list(&input["models"]).len(), 1);
     assert_eq!(list(&input["failures"])[0]["model"], "siren");
-    assert!(
-        place
-            .text("out/icon-compare/report.html")
-            .contains("<dt>Failed</dt>")
-    );
+    let html = place.text("out/icon-compare/report.html");
+    assert!(html.contains("<dt>Failed</dt>"));
+    assert!(html.contains("siren <span class=\"remark\">failed</span></th>"));
 }
 
 /// Ctrl-C during the second fit.
@@ -289,4 +297,6 @@ fn a_comparison_that_is_cut_short_keeps_what_it_found() {
     }
     let table = place.text("cut/compare.md");
     assert!(table.contains("finer (interrupted)"), "{table}");
+    let html = place.text("cut/report.html");
+    assert!(html.contains("finer <span class=\"remark\">interrupted</span></th>"));
 }

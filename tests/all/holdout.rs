@@ -349,7 +349,7 @@ fn pictures_of_every_depth_and_of_odd_sizes_are_held_out() {
         for file in [
             "bicubic",
             "lanczos3",
-            "siren-seed0/upsampled",
+            "siren/upsampled",
             "siren-seed1/upsampled",
         ] {
             assert_eq!(size(file), full, "{folder}/{file}");

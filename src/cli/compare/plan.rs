@@ -95,6 +95,15 @@ impl Compare {
             goes_on,
             earlier: Vec::new(),
         };
+        if let ([models, left_out], Some(recipe)) = (self.models(), &self.flags.recipe)
+            && !models.is_empty()
+            && !left_out.is_empty()
+        {
+            talk.say(&format!(
+                "left out, for they have no recipe called {recipe}: {}",
+                left_out.join(", ")
+            ));
+        }
         for (input, name) in files.iter().zip(&names) {
             let place = match names.len() {
                 1 => Path::new(""),
@@ -124,23 +133,28 @@ impl Compare {
         Ok(plan)
     }
 
-    /// The names of the models asked for, with every group replaced by those of it that are not named themselves and have the recipe asked for.
-    fn models(&self, recipe: Option<&str>) -> Vec<String> {
-        let mut models: Vec<String> = Vec::new();
+    /// The names of the models asked for, with every group replaced by those of it that are not named themselves and have the recipe
+    /// asked for; then the names of those that have it not.
+    fn models(&self) -> [Vec<String>; 2] {
+        let (mut models, mut left_out): (Vec<String>, Vec<String>) = Default::default();
         for name in &self.models {
             let Some(group) = Preset::group(name) else {
                 models.push(name.clone());
                 continue;
             };
             for preset in group {
-                let named = self.models.iter().chain(&models);
-                let is_new = named.into_iter().all(|model| model != preset.name);
-                if is_new && recipe.is_none_or(|recipe| preset.has_recipe(recipe)) {
-                    models.push(preset.name.to_string());
+                let known = || self.models.iter().chain(&models).chain(&left_out);
+                if known().any(|model| model == preset.name) {
+                    continue;
+                }
+                let recipe = self.flags.recipe.as_deref();
+                match recipe.is_none_or(|recipe| preset.recipes().iter().any(|own| own == recipe)) {
+                    true => models.push(preset.name.to_string()),
+                    false => left_out.push(preset.name.to_string()),
                 }
             }
         }
-        models
+        [models, left_out]
     }
 
     /// The seeds asked for: a single number says how many.
@@ -181,8 +195,9 @@ impl Compare {
         }
         let mut runs = Vec::new();
         for (model, seed, resolved) in self.resolve(source.signal.as_ref(), seeds)? {
-            let name = match seeds {
-                [] => model.clone(),
+            // Seed 0 lies where a comparison without --seeds has it, which can so be gone on with.
+            let name = match (seeds, seed) {
+                ([], _) | (_, 0) => model.clone(),
                 _ => format!("{model}-seed{seed}"),
             };
             let place = place.join(name);
@@ -270,7 +285,7 @@ impl Compare {
         seeds: &[u32],
     ) -> Result<Vec<(String, u64, Resolved)>, CliError> {
         let request = self.request(signal.samples())?;
-        let models = self.models(request.recipe.as_deref());
+        let [models, _] = self.models();
         if models.is_empty() {
             return Err(CliError::Usage(format!(
                 "no model of --models {} has the recipe asked for",

@@ -17,12 +17,12 @@ pub struct ComparedMean {
     pub kind: String,
     /// How many inputs the mean is over.
     pub inputs: usize,
-    /// Trained real numbers, where they are the same for every input.
+    /// Mean of the trained real numbers, which for some models depend a little on the input.
     pub parameters: Option<usize>,
     /// Mean size of the model files, where all are known.
     #[serde(default)]
     pub bytes: Option<usize>,
-    /// Optimizer steps, where they are the same for every input.
+    /// Mean of the optimizer steps, which depend on the input under a budget of seconds.
     pub steps: Option<u64>,
     /// Mean wall seconds of training.
     pub seconds: Option<f64>,
@@ -121,7 +121,11 @@ fn mean(model: &str, kind: &str, inputs: &[&ComparedInput]) -> ComparedMean {
     let mut seeds: Vec<u64> = fits().map(|fit| fit.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
-    let bytes: Option<Vec<usize>> = fits().map(ComparedFit::known_bytes).collect();
+    // Of a filter there is nothing, and nothing of what one fit does not tell.
+    let over_fits = |of: &dyn Fn(&ComparedFit) -> Option<f64>| {
+        let values: Vec<f64> = fits().map(of).collect::<Option<_>>()?;
+        (!values.is_empty()).then(|| average(values.into_iter()))
+    };
     let over = |metric: &str, seed: Option<u64>| {
         let rows = rows.iter();
         let rows =
@@ -138,14 +142,10 @@ fn mean(model: &str, kind: &str, inputs: &[&ComparedInput]) -> ComparedMean {
         model: model.to_string(),
         kind: kind.to_string(),
         inputs: inputs.len(),
-        parameters: same(fits().map(|fit| fit.parameters)),
-        bytes: bytes
-            .filter(|bytes| !bytes.is_empty())
-            .map(|bytes| average(bytes.into_iter().map(|bytes| bytes as f64)).round() as usize),
-        steps: same(fits().map(|fit| fit.steps)),
-        seconds: fits()
-            .next()
-            .map(|_| average(fits().map(|fit| fit.seconds))),
+        parameters: over_fits(&|fit| Some(fit.parameters as f64)).map(|mean| mean.round() as usize),
+        bytes: over_fits(&|fit| Some(fit.known_bytes()? as f64)).map(|mean| mean.round() as usize),
+        steps: over_fits(&|fit| Some(fit.steps as f64)).map(|mean| mean.round() as u64),
+        seconds: over_fits(&|fit| Some(fit.seconds)),
         metrics: metrics(&|name| over(name, None)),
         standard_deviation: (seeds.len() > 1).then(|| {
             let mut deviations = metrics(&|name| {
@@ -171,10 +171,4 @@ fn deviation(values: &[f64]) -> f64 {
     let mean = average(values.iter().copied());
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (squares / (values.len() - 1) as f64).sqrt()
-}
-
-/// The value that all have in common.
-fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
-    let first = values.next()?;
-    values.all(|value| value == first).then_some(first)
 }

@@ -1,49 +1,77 @@
 //! The tables of a comparison: one for people, as text or LaTeX, and one for programs.
 
 use super::super::table::Table;
-use super::super::{format_count, format_metric};
+use super::super::{format_count, format_deviation, format_metric};
 use super::{
     CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedMean, ComparedModel,
+    distinct,
 };
 use crate::render::Metric;
-use crate::train::StoppedBy;
 
 /// What the name of a metric ends with in the column of its deviation over the seeds.
 const DEVIATION: &str = " sd";
 
-/// Stands where other rows say what ended the fit.
-const FAILED: &str = "failed";
-
 impl CompareReport {
-    /// For people: the rows of every input, then the means, with rounded numbers; a dash stands for what there is not.
-    pub fn table(&self) -> Table {
-        let of_inputs = self.inputs.iter().flat_map(|input| {
+    /// For people, as Markdown: the tables of [`Self::tables`], with headings where there are several.
+    pub fn markdown(&self) -> String {
+        let tables = self.tables();
+        let several = tables.len() > 1;
+        let text = tables.iter().map(|(kind, table)| match several {
+            true => format!("## {kind}\n\n{}", table.markdown()),
+            false => table.markdown(),
+        });
+        text.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The same for LaTeX, one `tabular` each.
+    pub fn latex(&self) -> String {
+        let tables = self.tables();
+        let several = tables.len() > 1;
+        let text = tables.iter().map(|(kind, table)| match several {
+            true => format!("% {kind}\n{}", table.latex()),
+            false => table.latex(),
+        });
+        text.collect::<Vec<_>>().join("\n")
+    }
+
+    /// For people, a table of every kind of input with the kind's own metrics: the rows of its inputs, then their means, with rounded
+    /// numbers; a dash stands for what there is not.
+    pub fn tables(&self) -> Vec<(&str, Table)> {
+        let kinds = distinct(self.inputs.iter().map(|input| input.input.kind()));
+        kinds
+            .into_iter()
+            .map(|kind| (kind, self.table(kind)))
+            // Of inputs that were not reached there is nothing to say yet.
+            .filter(|(_, table)| !table.rows.is_empty())
+            .collect()
+    }
+
+    fn table(&self, kind: &str) -> Table {
+        let inputs = || {
+            self.inputs
+                .iter()
+                .filter(|input| input.input.kind() == kind)
+        };
+        let of_inputs = inputs().flat_map(|input| {
             let models = input.models.iter();
             let failures = input.failures.iter();
             models
                 .map(|model| Row::new(input, model))
                 .chain(failures.map(|failure| Row::failed(input, failure)))
         });
-        let means = self.means.iter().map(|mean| self.mean_row(mean));
-        let rows: Vec<Row> = of_inputs.chain(means).collect();
+        let means = || self.means.iter().filter(|mean| mean.kind == kind);
+        let count = inputs().count();
+        let rows: Vec<Row> = of_inputs
+            .chain(means().map(|mean| Row::mean(mean, count)))
+            .collect();
         let names = metric_names(rows.iter().map(|row| row.metrics));
         let (many, seeded) = (self.inputs.len() > 1, self.seeds.len() > 1);
-        let ranked = self.means.iter().any(|mean| mean.rank.is_some());
-        // The leading metric of a kind is that of its means.
-        let is_leading = |name: &str| {
-            let mut leading = self.means.iter().filter_map(|mean| mean.metrics.0.first());
-            leading.any(|(leading, _)| leading == name)
-        };
+        let ranked = means().any(|mean| mean.rank.is_some());
+        let leading = means().find_map(|mean| mean.metrics.0.first());
+        let is_leading = |name: &str| leading.is_some_and(|(leading, _)| leading == name);
 
         let mut header: Vec<String> = Vec::new();
         let mut columns = |names: &[&str]| header.extend(names.iter().map(|name| (*name).into()));
-        if rows.is_empty() {
-            return Table {
-                header,
-                rows: Vec::new(),
-                words: 0,
-            };
-        }
         columns(if many || seeded {
             &["input", "model"]
         } else {
@@ -75,7 +103,9 @@ impl CompareReport {
                 }),
                 "wins" => cell(row.mean.and_then(|mean| mean.wins), |wins| wins.to_string()),
                 name if let Some(metric) = name.strip_suffix(DEVIATION) => {
-                    cell(row.deviation(metric), |value| format!("{value:.3}"))
+                    cell(row.deviation(metric), |value| {
+                        format_deviation(metric, value)
+                    })
                 }
                 name => cell(find(row.metrics, name), |value| format_metric(name, value)),
             };
@@ -138,7 +168,7 @@ impl CompareReport {
                 rows.push(row(input, &model.model, ended, fit, &model.metrics.0));
             }
             for failure in &input.failures {
-                let ended = [FAILED.into(), failure.seed.to_string()];
+                let ended = [ComparedFailure::REMARK.into(), failure.seed.to_string()];
                 rows.push(row(input, &failure.model, ended, None, &[]));
             }
         }
@@ -150,31 +180,6 @@ impl CompareReport {
                 .chain(&names)
                 .map(|name| (*name).to_string())
                 .collect(),
-        }
-    }
-
-    fn mean_row<'a>(&self, mean: &'a ComparedMean) -> Row<'a> {
-        let kinds = self.inputs.iter().map(|input| input.input.kind());
-        let of_kind = kinds.clone().filter(|kind| *kind == mean.kind).count();
-        let mut input = "mean".to_string();
-        // Of a comparison that was cut short, or in which a run failed.
-        if mean.inputs != of_kind {
-            input += &format!(" of {}", mean.inputs);
-        }
-        if of_kind != kinds.count() {
-            input += &format!(", {}", mean.kind);
-        }
-        Row {
-            input,
-            model: &mean.model,
-            seed: None,
-            parameters: mean.parameters,
-            bytes: mean.bytes,
-            steps: mean.steps,
-            seconds: mean.seconds,
-            metrics: &mean.metrics.0,
-            remark: None,
-            mean: Some(mean),
         }
     }
 }
@@ -207,9 +212,7 @@ impl<'a> Row<'a> {
             steps: fit.map(|fit| fit.steps),
             seconds: fit.map(|fit| fit.seconds),
             metrics: &model.metrics.0,
-            remark: fit
-                .filter(|fit| fit.stopped_by == StoppedBy::Interrupt)
-                .map(|_| "interrupted"),
+            remark: fit.and_then(ComparedFit::remark),
             mean: None,
         }
     }
@@ -224,8 +227,29 @@ impl<'a> Row<'a> {
             steps: None,
             seconds: None,
             metrics: &[],
-            remark: Some(FAILED),
+            remark: Some(ComparedFailure::REMARK),
             mean: None,
+        }
+    }
+
+    /// Of a kind with `inputs` inputs.
+    fn mean(mean: &'a ComparedMean, inputs: usize) -> Self {
+        // Fewer of a comparison that was cut short, or in which a run failed.
+        let input = match mean.inputs == inputs {
+            true => "mean".to_string(),
+            false => format!("mean of {}", mean.inputs),
+        };
+        Self {
+            input,
+            model: &mean.model,
+            seed: None,
+            parameters: mean.parameters,
+            bytes: mean.bytes,
+            steps: mean.steps,
+            seconds: mean.seconds,
+            metrics: &mean.metrics.0,
+            remark: None,
+            mean: Some(mean),
         }
     }
 

@@ -60,6 +60,8 @@ function chart(place, { title, series, xLabel, yLabel, digits, controls }) {
   function show(x) {
     at = clamp(x, 0, most);
     const rows = series.flatMap((s) => {
+      // Behind its last point a series has no value to show.
+      if (at > s.points.at(-1)[0] + most / 200) return [];
       const nearest = s.points.reduce((best, p) => (Math.abs(p[0] - at) < Math.abs(best[0] - at) ? p : best));
       return [make("span", {}, [swatch(s.reference ? { colour: "var(--soft)", dash: "1 4" } : s.style), s.name]), make("span", {}, number(nearest[1], 2))];
     });
@@ -96,7 +98,9 @@ function chart(place, { title, series, xLabel, yLabel, digits, controls }) {
 
 function charts(section, input) {
   const [curves, spectra] = ["curves", "spectra"].map((name) => section.querySelector(`[data-chart=${name}]`));
-  let over = "steps";
+  // Under a budget of seconds a fast model makes a hundred times the steps of a slow one, whose curve would be a dot.
+  const ends = input.curves.map((c) => c.steps.at(-1)).filter(Boolean);
+  let over = Math.max(...ends) > 3 * Math.min(...ends) ? "seconds" : "steps";
   const redraw = () => {
     const button = (name) => {
       const element = make("button", { type: "button", "aria-pressed": String(over === name) }, name);
@@ -115,6 +119,7 @@ function charts(section, input) {
       yLabel: "running PSNR, dB",
       controls: make("div", { class: "switch", role: "group", "aria-label": "Horizontal axis" }, [button("steps"), button("seconds")]),
     });
+    spectra.hidden = !input.spectra;
     if (input.spectra) {
       const { axis, frequencies, original, errors } = input.spectra;
       chart(spectra, {

@@ -87,7 +87,7 @@ pub fn page(page: &Page) -> String {
 /// The inputs that there is something to say of, with their indices.
 fn begun(report: &CompareReport) -> impl Iterator<Item = (usize, &ComparedInput)> + Clone {
     let inputs = report.inputs.iter().enumerate();
-    inputs.filter(|(_, input)| !input.models.is_empty())
+    inputs.filter(|(_, input)| !(input.models.is_empty() && input.failures.is_empty()))
 }
 
 /// The rows of all inputs.

@@ -4,8 +4,10 @@ use super::html::escape;
 use super::style::Styles;
 use crate::metrics::smaller_is_better;
 use crate::render::Metric;
-use crate::report::compare::{CompareReport, ComparedInput, ComparedMean, distinct};
-use crate::report::{format_count, format_metric};
+use crate::report::compare::{
+    CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedMean, distinct,
+};
+use crate::report::{format_count, format_deviation, format_metric};
 
 /// Sizes count as equal when they differ by no more than this share: so near do layers come to the size that is asked for.
 const SAME_SIZE: f64 = 0.03;
@@ -57,43 +59,63 @@ fn heading(metric: &str) -> String {
 /// The models of an input, the best first.
 pub(super) fn ranking(input: &ComparedInput, seeded: bool, styles: &Styles) -> String {
     let rows = &input.models;
+    // Behind the models the fits that failed, which have a name alone.
+    let count = rows.len() + input.failures.len();
     let mut columns = Vec::new();
     let mut column = |name: &str, order, cell: &dyn Fn(usize) -> Option<(String, f64)>| {
-        let cells = (0..rows.len()).map(cell).collect();
+        let cells = (0..count).map(cell).collect();
         columns.push(Column {
             name: name.to_string(),
             cells,
             order,
         });
     };
-    let fit = |row: usize| rows[row].fit.as_ref();
-    let count = |count: u64| (format_count(count), count as f64);
+    let fit = |row: usize| rows.get(row)?.fit.as_ref();
+    let number = |count: u64| (format_count(count), count as f64);
     column("parameters", Order::Smallest, &|row| {
-        Some(count(fit(row)?.parameters as u64))
+        Some(number(fit(row)?.parameters as u64))
     });
     column("bytes", Order::Smallest, &|row| {
-        Some(count(fit(row)?.known_bytes()? as u64))
+        Some(number(fit(row)?.known_bytes()? as u64))
     });
     // Of a budget of seconds the slowest model makes the fewest steps.
     column("steps", Order::Unranked, &|row| {
-        Some(count(fit(row)?.steps))
+        Some(number(fit(row)?.steps))
     });
     column("seconds", Order::Smallest, &|row| {
         let seconds = fit(row)?.seconds;
         Some((format!("{seconds:.1}"), seconds))
     });
-    let metrics: Vec<&[Metric]> = rows.iter().map(|row| &*row.metrics.0).collect();
+    let metrics = rows.iter().map(|row| &*row.metrics.0);
+    let metrics: Vec<&[Metric]> = metrics
+        .chain(input.failures.iter().map(|_| &[][..]))
+        .collect();
     columns.extend(metric_columns(&metrics));
-    let places = places(rows.len(), &metrics);
+    let places = places(count, &metrics);
     let name = |row: usize| {
-        let seed = rows[row].fit.as_ref().filter(|_| seeded);
-        let seed = seed.map(|fit| format!(" <span class=\"seed\">seed {}</span>", fit.seed));
-        format!(
-            "{}{}{}",
-            styles.swatch(&rows[row].model),
-            escape(&rows[row].model),
-            seed.unwrap_or_default()
-        )
+        let (model, seed, remark, swatch) = match rows.get(row) {
+            Some(row) => {
+                let fit = row.fit.as_ref();
+                let swatch = styles.swatch(&row.model);
+                (
+                    &row.model,
+                    fit.map(|fit| fit.seed),
+                    fit.and_then(ComparedFit::remark),
+                    swatch,
+                )
+            }
+            None => {
+                let failure = &input.failures[row - rows.len()];
+                // It has no line in the charts.
+                let (remark, swatch) = (ComparedFailure::REMARK, String::new());
+                (&failure.model, Some(failure.seed), Some(remark), swatch)
+            }
+        };
+        let small = |class, text| format!(" <span class=\"{class}\">{text}</span>");
+        let seed = seed.filter(|_| seeded);
+        let seed = seed.map_or_else(String::new, |seed| small("seed", format!("seed {seed}")));
+        let remark = remark.map_or_else(String::new, |remark| small("remark", remark.to_string()));
+        format!("{swatch}{}{seed}{remark}", escape(model))
     };
     table("Models, the best first", &places, &name, &columns)
 }
@@ -142,8 +164,9 @@ fn means_of(report: &CompareReport, kind: &str, styles: &Styles) -> String {
         for (row, cell) in rows.iter().zip(&mut column.cells) {
             let deviations = row.standard_deviation.iter().flat_map(|metrics| &metrics.0);
             let mut own = deviations.filter(|(name, _)| heading(name) == column.name);
-            if let (Some((text, _)), Some((_, deviation))) = (cell, own.next()) {
-                *text += &format!(" <span class=\"deviation\">± {deviation:.3}</span>");
+            if let (Some((text, _)), Some((name, deviation))) = (cell, own.next()) {
+                let deviation = format_deviation(name, *deviation);
+                *text += &format!(" <span class=\"deviation\">± {deviation}</span>");
             }
         }
     }
