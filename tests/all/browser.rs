@@ -169,7 +169,7 @@ fn pictures_are_zoomed_and_compared_in_a_browser() {
                 .ends_with("over seconds of training")
         );
         // All models have begun, and at the end there are those that are not over yet.
-        let [start, end] = &list(&found["tips"])[..] else {
+        let [start, end] = list(&found["tips"]) else {
             panic!("{found}");
         };
         let last = |model: &str| {
