@@ -98,6 +98,8 @@ function chart(place, { title, series, xLabel, yLabel, digits, controls }) {
 
 function charts(section, input) {
   const [curves, spectra] = ["curves", "spectra"].map((name) => section.querySelector(`[data-chart=${name}]`));
+  // Before the curves are drawn, which then have the whole width.
+  spectra.hidden = !input.spectra;
   // Under a budget of seconds a fast model makes a hundred times the steps of a slow one, whose curve would be a dot.
   const ends = input.curves.map((c) => c.steps.at(-1)).filter(Boolean);
   let over = Math.max(...ends) > 3 * Math.min(...ends) ? "seconds" : "steps";
@@ -119,7 +121,6 @@ function charts(section, input) {
       yLabel: "running PSNR, dB",
       controls: make("div", { class: "switch", role: "group", "aria-label": "Horizontal axis" }, [button("steps"), button("seconds")]),
     });
-    spectra.hidden = !input.spectra;
     if (input.spectra) {
       const { axis, frequencies, original, errors } = input.spectra;
       chart(spectra, {
