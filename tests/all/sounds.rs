@@ -122,11 +122,7 @@ fn faulty_files_are_refused_in_a_sentence() {
     std::fs::write(place.path("open8.wav"), &open).unwrap();
     open[..4].copy_from_slice(b"RF64");
     std::fs::write(place.path("rf64.wav"), &open).unwrap();
-    std::fs::write(
-        place.path("text.wav"),
-        "no sound at all, but long enough to look at",
-    )
-    .unwrap();
+    place.write("text.wav", "no sound at all, but long enough to look at");
     let nine = WavSpec {
         channels: 9,
         ..MONO

@@ -14,24 +14,24 @@ const DEVIATION: &str = " sd";
 impl CompareReport {
     /// For people, as Markdown: the tables of [`Self::tables`], with headings where there are several.
     pub fn markdown(&self) -> String {
-        let tables = self.tables();
-        let several = tables.len() > 1;
-        let text = tables.iter().map(|(kind, table)| match several {
-            true => format!("## {kind}\n\n{}", table.markdown()),
-            false => table.markdown(),
-        });
-        text.collect::<Vec<_>>().join("\n")
+        self.text(|kind| format!("## {kind}\n\n"), Table::markdown)
     }
 
     /// The same for LaTeX, one `tabular` each.
     pub fn latex(&self) -> String {
+        self.text(|kind| format!("% {kind}\n"), Table::latex)
+    }
+
+    fn text(&self, heading: fn(&str) -> String, table: fn(&Table) -> String) -> String {
         let tables = self.tables();
-        let several = tables.len() > 1;
-        let text = tables.iter().map(|(kind, table)| match several {
-            true => format!("% {kind}\n{}", table.latex()),
-            false => table.latex(),
-        });
-        text.collect::<Vec<_>>().join("\n")
+        let parts: Vec<String> = match &tables[..] {
+            [(_, only)] => vec![table(only)],
+            several => several
+                .iter()
+                .map(|(kind, one)| heading(kind) + &table(one))
+                .collect(),
+        };
+        parts.join("\n")
     }
 
     /// For people, a table of every kind of input with the kind's own metrics: the rows of its inputs, then their means, with rounded
