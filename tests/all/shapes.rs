@@ -184,6 +184,14 @@ fn meshes_are_measured_against_shapes() {
     assert!((metric(&long, "iou") - 0.5).abs() < 0.01, "{long}");
     let short = metrics("eval cube.obj long.obj --json");
     assert!((metric(&short, "iou") - 0.5).abs() < 0.01, "{short}");
+    // A network has learnt nothing outside of its box, and nothing is there.
+    let budget = "--params 5k --steps 200 --batch 1024 --device cpu";
+    place
+        .run(&format!("fit cube.obj --model siren {budget}"))
+        .done();
+    let cube = metrics("eval out/cube-siren long.obj --device cpu --json");
+    assert!((metric(&cube, "iou") - 0.5).abs() < 0.03, "{cube}");
+    assert!((metric(&cube, "iou_random") - 0.5).abs() < 0.03, "{cube}");
     let chamfer = metric(&long, "chamfer_l1");
     assert!(chamfer > 0.05 && chamfer < 0.5, "{long}");
     // What has no inside has no volume to compare.

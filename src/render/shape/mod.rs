@@ -9,6 +9,7 @@ mod field;
 mod lattice;
 pub mod mesh_file;
 mod picture_file;
+mod places;
 mod preview;
 mod raster;
 mod rendering;

@@ -7,6 +7,7 @@ use super::super::kind::{KindFiles, Renderable, Rendered, Rendering, downcast, o
 use super::super::request::{Points, RenderRequest, Target};
 use super::super::resample::Filter;
 use super::super::{Companion, Field, Metrics, RenderError};
+use super::places::{GRID, RANDOM, distances_within, nearest_in_box, places_within};
 use super::{
     Blocks, Camera, Colouring, Drawing, Evaluate, Lattice, MeshEncodeError, MeshFormat, Scene,
     Search, Up, View, encode_gif, encode_png, exhibit, extract, gradients, mesh_file, orbit,
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::engine::Engine;
 use crate::metrics::{SurfaceSamples, eikonal_share, iou, psnr_db, sdf_mae, surface_distance};
-use crate::signal::shape::{Frame, UpAxis, random_places, surface_samples};
+use crate::signal::shape::{Frame, UpAxis, surface_samples};
 use crate::signal::{Layout, Mesh, Reduction, Shape, ShapeLayout, Signal};
 
 /// The files of a fit to a shape.
@@ -27,10 +28,6 @@ pub(in crate::render) const FILES: KindFiles = KindFiles {
 pub(super) const PREVIEW: u32 = 640;
 /// Points along the longest side of the box when nothing else is asked for.
 const RESOLUTION: u32 = 256;
-/// Cells along each side of the grid on which volumes are compared.
-const GRID: usize = 128;
-/// Random places at which volumes and distances are compared.
-const RANDOM: usize = 1 << 17;
 /// Points by which surfaces are compared.
 const SURFACE: usize = 100_000;
 /// How far from the surface distances are compared, in coordinates.
@@ -50,18 +47,13 @@ pub struct ShapeRendering {
     /// The surface in the units of the file, in the layout of the fit.
     pub mesh: Mesh,
     layout: ShapeLayout,
-    /// The field at the cells of the grid and at the random places, in coordinates; empty when only the mesh was asked for.
+    /// The box in which volumes and distances are compared.
+    frame: Frame,
+    /// The field at the cells of the grid and at the random places of that box, in its coordinates; empty when only the mesh was asked for.
     values: Vec<f32>,
     /// Gradients of the field at random places near its surface.
     gradients: Vec<[f32; 3]>,
     pictures: Vec<Companion>,
-}
-
-/// The cells of the grid, x fastest, and the random places.
-fn places() -> Vec<[f32; 3]> {
-    let centre = |i: usize| crate::signal::cell_centre(i % GRID, GRID) as f32;
-    let cells = (0..GRID.pow(3)).map(|i| [centre(i), centre(i / GRID), centre(i / GRID / GRID)]);
-    cells.chain(random_places(RANDOM)).collect()
 }
 
 /// A mesh without the flat faces that close it where the body leaves the box [-1, 1]³, which are no surface of anything.
@@ -144,10 +136,11 @@ impl ShapeLayout {
         Ok(mesh)
     }
 
-    /// The mesh, the values at all places and the gradients near the surface.
+    /// The mesh, the values at all places of the box of `frame` and the gradients near the surface.
     fn measurable(
         &self,
         field: Field,
+        frame: Frame,
         engine: &mut dyn Engine,
         progress: &mut dyn FnMut(f64),
     ) -> Result<(ShapeRendering, Blocks), RenderError> {
@@ -156,17 +149,25 @@ impl ShapeLayout {
         progress(0.2);
         let mesh = self.surface(&mut function, &blocks)?;
         progress(0.4);
-        let places = places();
+        let places = places_within(&frame, &self.frame);
+        let (nearest, away): (Vec<[f32; 3]>, Vec<f32>) =
+            places.iter().map(|place| nearest_in_box(*place)).unzip();
         let mut values = vec![0.0; places.len()];
-        for (places, values) in places.chunks(1 << 17).zip(values.chunks_mut(1 << 17)) {
+        for (places, values) in nearest.chunks(1 << 17).zip(values.chunks_mut(1 << 17)) {
             function(places.as_flattened(), values)?;
         }
         progress(0.6);
-        let random = places[GRID.pow(3)..].iter().zip(&values[GRID.pow(3)..]);
+        let random = nearest.iter().zip(&away).zip(&values).skip(GRID.pow(3));
         let near: Vec<[f32; 3]> = random
-            .filter(|(_, value)| value.abs() < BAND)
-            .map(|(place, _)| *place)
+            .filter(|((_, away), value)| **away == 0.0 && value.abs() < BAND)
+            .map(|((place, _), _)| *place)
             .collect();
+        // Nothing of a fit lies outside of its box, and the way to the box is added.
+        for (value, away) in values.iter_mut().zip(away).filter(|(_, away)| *away > 0.0) {
+            *value = value.max(0.0) + away;
+        }
+        let scale = (self.frame.scale / frame.scale) as f32;
+        values.iter_mut().for_each(|value| *value *= scale);
         let gradients = match self.target.is_distance() {
             true => gradients(&mut function, &near, STEP)?,
             false => Vec::new(),
@@ -174,6 +175,7 @@ impl ShapeLayout {
         let rendering = ShapeRendering {
             mesh,
             layout: self.clone(),
+            frame,
             values,
             gradients,
             pictures: Vec::new(),
@@ -230,7 +232,7 @@ impl Renderable for ShapeLayout {
         engine: &mut dyn Engine,
         progress: &mut dyn FnMut(f64),
     ) -> Result<Rendering, RenderError> {
-        let (mut rendering, blocks) = self.measurable(field, engine, progress)?;
+        let (mut rendering, blocks) = self.measurable(field, self.frame, engine, progress)?;
         rendering.pictures = self.pictures(field, &blocks, engine, progress)?;
         progress(1.0);
         Ok(Rendering::Shape(rendering))
@@ -244,8 +246,9 @@ impl Renderable for ShapeLayout {
         progress: &mut dyn FnMut(f64),
     ) -> Result<Rendering, RenderError> {
         match other {
-            Layout::Shape(_) => {
-                let (rendering, _) = self.measurable(field, engine, progress)?;
+            Layout::Shape(other) => {
+                let frame = self.frame.holding(&other.frame.hull());
+                let (rendering, _) = self.measurable(field, frame, engine, progress)?;
                 Ok(Rendering::Shape(rendering))
             }
             other => Err(other_kind("a shape", other)),
@@ -284,6 +287,7 @@ impl Renderable for ShapeLayout {
         Ok(Rendering::Shape(ShapeRendering {
             mesh,
             layout: self.clone(),
+            frame: self.frame,
             values: Vec::new(),
             gradients: Vec::new(),
             pictures: Vec::new(),
@@ -310,16 +314,15 @@ impl Renderable for ShapeLayout {
                 "only a mesh, or the folder of a run, can be measured against a shape".into(),
             ));
         }
-        let own = shape.as_distances();
-        let layout = ShapeLayout {
-            frame: self.frame.holding(&mesh.vertices),
-            ..own
-        };
-        let values = distances_within(&layout.frame, shape);
+        let frame = self.frame.holding(&mesh.vertices);
         Ok(Rendering::Shape(ShapeRendering {
             mesh,
-            layout,
-            values,
+            layout: ShapeLayout {
+                frame,
+                ..shape.as_distances()
+            },
+            frame,
+            values: distances_within(&frame, shape),
             gradients: Vec::new(),
             pictures: Vec::new(),
         }))
@@ -388,20 +391,6 @@ impl Renderable for ShapeLayout {
     }
 }
 
-/// The distances of a shape at all places of the box of `frame`, in its coordinates.
-fn distances_within(frame: &Frame, shape: &Shape) -> Vec<f32> {
-    let own = shape.as_distances().frame;
-    let places: Vec<[f32; 3]> = places()
-        .into_iter()
-        .map(|place| own.coordinate(frame.place(place)))
-        .collect();
-    let mut distances = vec![0.0; places.len()];
-    shape.distances(places.as_flattened(), &mut distances);
-    let scale = (own.scale / frame.scale) as f32;
-    distances.iter_mut().for_each(|d| *d *= scale);
-    distances
-}
-
 impl Rendered for ShapeRendering {
     fn layout(&self) -> Layout {
         Layout::Shape(self.layout.clone())
@@ -427,7 +416,7 @@ impl Rendered for ShapeRendering {
         let mut add = |name: &'static str, value: f64| metrics.push((name.into(), value));
         let target = self.layout.target;
         let truth = match original.has_true_distances() {
-            true => distances_within(&self.layout.frame, original),
+            true => distances_within(&self.frame, original),
             false => Vec::new(),
         };
         // Without an inside on both sides there is nothing that volumes and signs could be compared by.
@@ -467,7 +456,7 @@ impl Rendered for ShapeRendering {
     fn psnr_db(&self, original: &dyn Signal) -> Result<f64, RenderError> {
         let original: &Shape = downcast(original, "a shape")?;
         let target = self.layout.target;
-        let truth = distances_within(&self.layout.frame, original);
+        let truth = distances_within(&self.frame, original);
         let random = self.values.iter().zip(&truth).skip(GRID.pow(3));
         let sum: f64 = random
             .map(|(&field, &distance)| target.output(field) - target.target(distance))

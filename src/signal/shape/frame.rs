@@ -52,6 +52,16 @@ impl Frame {
         Self::around([low, high]).unwrap_or(*self)
     }
 
+    /// Opposite corners of a cube that holds the shape, in the units of the file.
+    pub fn hull(&self) -> [[f32; 3]; 2] {
+        // What a formula describes may fill its box.
+        let reach = match *self == Self::IDENTITY {
+            true => 1.0,
+            false => SPAN as f32 / 2.0,
+        };
+        [[-reach; 3], [reach; 3]].map(|corner| self.place(corner))
+    }
+
     /// From the units of the file to coordinates.
     pub fn coordinate(&self, place: [f32; 3]) -> [f32; 3] {
         [0, 1, 2].map(|axis| ((f64::from(place[axis]) - self.centre[axis]) / self.scale) as f32)
@@ -71,6 +81,7 @@ mod tests {
     fn a_frame_grows_only_for_what_it_does_not_hold() {
         let frame = Frame::around([[0.0; 3], [2.0, 1.0, 1.0]]).unwrap();
         assert_eq!(frame.holding(&[[0.0; 3], [2.1, 0.0, 0.0]]), frame);
+        assert_eq!(frame.holding(&frame.hull()), frame);
         // Its box reaches from 1 − 2 / 1.8 to 1 + 2 / 1.8 along x, and is as wide along the others about 0.5.
         let half = 2.0 / 1.8;
         let wider = frame.holding(&[[9.0, 0.0, 0.0]]);
