@@ -77,6 +77,9 @@ pub struct TrainingRecipe {
     pub target: Option<DistanceTarget>,
     /// What is made small: `mse` or `l1`.
     pub loss: Loss,
+    /// Whether what a network says beyond the range of the values is no error at samples that are at its end: white pixels, or the inside of an occupancy.
+    #[serde(skip_serializing_if = "is_true")]
+    pub slack: bool,
     /// How it is made small.
     pub optimizer: OptimizerConfig,
     /// How the learning rates fall.
@@ -95,6 +98,12 @@ fn is_one(candidates: &usize) -> bool {
     *candidates == 1
 }
 
+// Serde hands out a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_true(slack: &bool) -> bool {
+    *slack
+}
+
 impl Default for TrainingRecipe {
     fn default() -> Self {
         Self {
@@ -109,6 +118,7 @@ impl Default for TrainingRecipe {
             footprint: Footprint::default(),
             target: None,
             loss: Loss::Mse,
+            slack: true,
             optimizer: OptimizerConfig::default(),
             schedule: Schedule::default(),
         }
@@ -130,6 +140,7 @@ impl TrainingRecipe {
             seed: self.seed,
             footprint: self.footprint,
             loss: self.loss,
+            slack: self.slack,
             optimizer: self.optimizer.clone(),
             schedule: self.schedule.clone(),
         }

@@ -26,6 +26,8 @@ pub struct Batch {
     pub coordinates: Vec<f32>,
     /// `[n, d_out]`, each in [-1, 1].
     pub targets: Vec<f32>,
+    /// How far a prediction may lie beyond a target of −1 or 1 without being wrong, see [`Signal::slack`](crate::signal::Signal::slack).
+    pub slack: f32,
     /// `[n, d_in]` for a loss that needs them, else empty: the unit normal of a point on the surface, zeros elsewhere.
     pub normals: Vec<f32>,
 }

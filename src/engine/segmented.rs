@@ -79,6 +79,7 @@ impl Engine for Segmented {
             if share > 0.0 {
                 let part = Batch {
                     targets: rows.of(&batch.targets, d_out),
+                    slack: batch.slack,
                     normals: rows.of(&batch.normals, d_in),
                     coordinates: rows.coordinates,
                 };

@@ -21,6 +21,7 @@ pub mod gabor_filter;
 pub mod gated;
 pub mod hash_grid;
 pub mod jets;
+pub mod loss;
 pub mod matmul;
 mod matmul_narrow;
 mod matrix;

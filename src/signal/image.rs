@@ -258,6 +258,15 @@ impl Signal for Image {
         self.layout.pixels()
     }
 
+    /// Whole numbers have a least and a greatest one. A network that went far beyond them would move the edges of white and black areas, which
+    /// shows between the pixels.
+    fn slack(&self) -> f32 {
+        match self.layout.bit_depth {
+            BitDepth::U8 | BitDepth::U16 => 0.05,
+            BitDepth::F32 => 0.0,
+        }
+    }
+
     fn gather(&self, indices: &[u32], coordinates: &mut [f64], targets: &mut [f32]) {
         let (width, height) = (self.layout.width as usize, self.layout.height as usize);
         assert_eq!(coordinates.len(), indices.len() * 2);

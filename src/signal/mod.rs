@@ -64,6 +64,12 @@ pub trait Signal: Any + Send + Sync {
         targets: &mut [f32],
     );
 
+    /// How far beyond −1 and 1 a network may go, at the samples whose targets these are, without being wrong: rendering clips it. At 0 there is no
+    /// range that values end at.
+    fn slack(&self) -> f32 {
+        0.0
+    }
+
     /// How many dB the PSNR of the values of the file lies above that of the targets, whose peak is 2.
     fn psnr_above_targets_db(&self) -> f64 {
         0.0

@@ -347,6 +347,10 @@ impl Signal for Shape {
         }
     }
 
+    fn slack(&self) -> f32 {
+        self.layout.target.slack()
+    }
+
     /// A place is a place: the same as [`Signal::gather`].
     fn gather_within(
         &self,

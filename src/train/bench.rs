@@ -132,7 +132,7 @@ fn random_batch(network: &Network, training: &Training, places: Places) -> Batch
             .map(|index| coordinate(index, uniform()))
             .collect(),
         targets: numbers(network.d_out()).map(|_| uniform()).collect(),
-        normals: Vec::new(),
+        ..Batch::default()
     }
 }
 

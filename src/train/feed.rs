@@ -4,6 +4,7 @@ use super::sampler::Sampler;
 use super::spectral::{self, Spectral};
 use super::trainer::Run;
 use crate::engine::{Batch, Engine, EngineError, Measured};
+use crate::kernels::loss::forgive;
 use crate::model::Parameters;
 use crate::signal::Footprint;
 
@@ -51,6 +52,11 @@ impl<'a> Feed<'a> {
         let batch = |rows: usize| Batch {
             coordinates: vec![0.0; rows * network.row_width()],
             targets: vec![0.0; rows * network.d_out()],
+            slack: match (training.slack, training.footprint) {
+                (true, Footprint::Point) => run.signal.slack(),
+                // The mean over a cell is that of what is not clipped.
+                (_, Footprint::Area) | (false, _) => 0.0,
+            },
             normals: match training.loss.needs_normals() {
                 true => vec![0.0; rows * network.d_in()],
                 false => Vec::new(),
@@ -152,6 +158,9 @@ impl<'a> Feed<'a> {
             &candidates.coordinates,
             &mut self.values,
         )?;
+        if candidates.slack > 0.0 {
+            forgive(&mut self.values, &candidates.targets, candidates.slack);
+        }
         let d_out = network.d_out();
         let errors: Vec<f32> = self
             .values

@@ -38,6 +38,8 @@ pub struct Training {
     pub footprint: Footprint,
     /// What is made small.
     pub loss: Loss,
+    /// Whether a network may go beyond the range of the values at samples that are at its end, see [`Signal::slack`].
+    pub slack: bool,
     /// How it is made small.
     pub optimizer: OptimizerConfig,
     /// How the learning rates fall.

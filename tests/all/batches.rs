@@ -1,8 +1,11 @@
-//! Batches that are chosen by their errors, or drawn for a loss on spectra.
+//! Batches that are chosen by their errors or drawn for a loss on spectra, and batches that forgive.
 
-use inr::engine::{Batch, Engine, EngineError, Loss, Measured, TiledEngine};
-use inr::model::{Network, Parameters};
+use burn::tensor::Device;
+use inr::engine::{Batch, BurnEngine, Engine, EngineError, Loss, Measured, TiledEngine};
+use inr::model::{Hints, Network, Parameters};
+use inr::signal::Footprint;
 use inr::train::{Event, Flow, OptimizerKind, State, Training};
+use serde_json::json;
 
 use super::training::{mixed_network, result_of, train, training};
 
@@ -111,4 +114,103 @@ fn a_choice_is_the_same_on_any_number_of_threads() {
         result_of(&chosen(1), &network).parameters,
         expected.parameters
     );
+}
+
+/// f(x) = 3 x at five places, by hand: three predictions lie beyond their targets, one lies beyond the wrong end.
+#[test]
+fn what_lies_beyond_the_range_is_forgiven() {
+    let layers = serde_json::from_value(json!([{ "kind": "linear" }])).unwrap();
+    let network = Network::new(layers, 1, 1, &Hints::default()).unwrap();
+    let mut parameters = network.initialize(1);
+    parameters.fill(0.0);
+    parameters.tensors[0].values[0] = 3.0;
+    let mut batch = Batch {
+        coordinates: vec![-1.0, -0.5, 0.1, 0.5, 1.0],
+        targets: vec![-1.0, -1.0, 0.5, 1.0, -1.0],
+        ..Batch::default()
+    };
+    let plain = BurnEngine::new(Device::flex());
+    let engines: [Box<dyn Engine>; 2] = [Box::new(TiledEngine::default()), Box::new(plain)];
+    for mut engine in engines {
+        let mut gradients = parameters.zeros_like();
+        for (slack, differences) in [
+            (f32::INFINITY, [0.0_f32, 0.0, -0.2, 0.0, 4.0]),
+            (0.75, [-1.25, 0.0, -0.2, 0.0, 4.0]),
+            (0.0, [-2.0, -0.5, -0.2, 0.5, 4.0]),
+        ] {
+            batch.slack = slack;
+            for loss in [Loss::Mse, Loss::L1] {
+                let measured = engine
+                    .loss_and_gradients(&network, &parameters, &batch, loss, &mut gradients)
+                    .unwrap();
+                let mean = |of: &dyn Fn(usize) -> f64| (0..5_usize).map(of).sum::<f64>() / 5.0;
+                let squares = mean(&|i| f64::from(differences[i]).powi(2));
+                let x = |i: usize| f64::from(batch.coordinates[i]);
+                let d = |i: usize| f64::from(differences[i]);
+                let (value, slope) = match loss {
+                    Loss::Mse => (squares, mean(&|i| 2.0 * d(i) * x(i))),
+                    _ => {
+                        let sign = |i: usize| f64::from(differences[i].total_cmp(&0.0) as i8);
+                        (mean(&|i| d(i).abs()), mean(&|i| sign(i) * x(i)))
+                    }
+                };
+                assert!((measured.loss - value).abs() < 1e-6, "{measured:?} {value}");
+                assert!((measured.mean_squared_error - squares).abs() < 1e-6);
+                let found = f64::from(gradients.tensors[0].values[0]);
+                assert!((found - slope).abs() < 1e-6, "{loss:?}: {found} {slope}");
+            }
+        }
+    }
+}
+
+/// An engine that keeps the slack of a batch.
+struct Asking(TiledEngine, Option<f32>);
+
+impl Engine for Asking {
+    fn loss_and_gradients(
+        &mut self,
+        network: &Network,
+        parameters: &Parameters,
+        batch: &Batch,
+        loss: Loss,
+        gradients: &mut Parameters,
+    ) -> Result<Measured, EngineError> {
+        self.1 = Some(batch.slack);
+        self.0
+            .loss_and_gradients(network, parameters, batch, loss, gradients)
+    }
+
+    fn evaluate(
+        &mut self,
+        network: &Network,
+        parameters: &Parameters,
+        coordinates: &[f32],
+        values: &mut [f32],
+    ) -> Result<(), EngineError> {
+        self.0.evaluate(network, parameters, coordinates, values)
+    }
+}
+
+/// Means over cells are those of places that may lie beyond the range.
+#[test]
+fn pictures_of_whole_numbers_have_slack_where_pixels_are_points() {
+    let network = mixed_network();
+    for (slack, footprint, expected) in [
+        (true, Footprint::Point, 0.05),
+        (false, Footprint::Point, 0.0),
+        (true, Footprint::Area, 0.0),
+    ] {
+        let training = Training {
+            slack,
+            footprint,
+            ..training(OptimizerKind::Adam, 1)
+        };
+        let mut state = State::new(&training, network.initialize(1));
+        let mut engine = Asking(TiledEngine::default(), None);
+        train(&training, &network, &mut engine, &mut state, &mut |_| {
+            Flow::Continue
+        })
+        .unwrap();
+        assert_eq!(engine.1, Some(expected), "{footprint:?}");
+    }
 }

@@ -89,7 +89,7 @@ fn a_small_network_of_that_kind_agrees_with_pytorch() {
     let batch = Batch {
         coordinates: hashed(11, 2 * rows, 1.0, 0.0),
         targets: hashed(12, 3 * rows, 1.0, 0.0),
-        normals: Vec::new(),
+        ..Batch::default()
     };
 
     // The plain form in f64.

@@ -212,7 +212,7 @@ pub fn random_batch(network: &Network, rows: usize) -> Batch {
     Batch {
         coordinates: uniform_f32(21, rows * network.d_in(), -1.0, 1.0),
         targets: uniform_f32(22, rows * network.d_out(), -1.0, 1.0),
-        normals: Vec::new(),
+        ..Batch::default()
     }
 }
 

@@ -101,6 +101,8 @@ fn a_recipe_of_the_authors_is_that_of_one_optimizer_and_can_be_changed() {
         let name = preset.name;
         let training = paper(name, &facts).recipe.training;
         assert_eq!(training.optimizer.kind, OptimizerKind::Adam, "{name}");
+        // No loss of theirs forgives what lies beyond the range of the values.
+        assert!(!training.slack, "{name}");
         let mut request = Request {
             model: Some(name.into()),
             recipe: Some(DEFAULT_RECIPE.into()),

@@ -90,7 +90,7 @@ fn gradients_of_segments_are_those_of_the_mean_loss() {
     let batch = Batch {
         coordinates: rows(&network, &coordinates),
         targets: uniform_f32(8, 40, -1.0, 1.0),
-        normals: Vec::new(),
+        ..Batch::default()
     };
     for mut engine in engines() {
         let mut gradients = parameters.zeros_like();

@@ -27,6 +27,7 @@ fn oriented_batch(rows: usize, d_in: usize) -> Batch {
         coordinates: uniform_f32(31, rows * d_in, -1.0, 1.0),
         targets: vec![0.0; rows],
         normals,
+        ..Batch::default()
     }
 }
 
@@ -153,6 +154,7 @@ fn the_loss_is_that_of_its_formula() {
         coordinates: vec![0.0, 0.0, 1.0, 0.0],
         targets: vec![0.0; 2],
         normals: vec![0.8, -0.6, 0.0, 0.0],
+        ..Batch::default()
     };
     let on = 3000.0 * 0.1 + 100.0 * (1.0 - 0.0);
     let off = 100.0 * (-100.0 * 0.7_f64).exp();

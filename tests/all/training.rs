@@ -56,6 +56,7 @@ pub fn training(kind: OptimizerKind, steps: u64) -> Training {
         seed: 4,
         footprint: Footprint::Point,
         loss: Loss::Mse,
+        slack: true,
         optimizer: OptimizerConfig {
             kind,
             weight_decay: if kind == OptimizerKind::AdamW {

@@ -10,7 +10,7 @@ pub enum DistanceTarget {
     Sdf,
     /// d / 0.1, cut to [-1, 1]: only what is near the surface counts.
     TruncatedSdf,
-    /// −1 inside and 1 outside; linear within 0.01 of the surface, so that samples beside it say where it lies.
+    /// −1 inside and 1 outside; linear within 0.005 of the surface, so that samples beside it say where it lies.
     Occupancy,
     /// |d| / 0.1, cut to 1, for surfaces without an inside.
     Unsigned,
@@ -19,8 +19,8 @@ pub enum DistanceTarget {
 impl DistanceTarget {
     /// The distance at which targets are cut, in coordinates.
     const TRUNCATION: f32 = 0.1;
-    /// Half the way from inside to outside of an occupancy, in coordinates: about a cell of a lattice of 256 points.
-    const RAMP: f32 = 0.01;
+    /// Half the way from inside to outside of an occupancy, in coordinates: less than a cell of a lattice of 256 points.
+    const RAMP: f32 = 0.005;
     /// The unsigned distance that is taken for the surface, in coordinates.
     const SHELL: f32 = 0.008;
 
@@ -50,6 +50,15 @@ impl DistanceTarget {
             Self::Occupancy => field.clamp(-1.0, 1.0),
             Self::TruncatedSdf => (field / Self::TRUNCATION).clamp(-1.0, 1.0),
             Self::Unsigned => ((field + Self::SHELL) / Self::TRUNCATION).min(1.0),
+        }
+    }
+
+    /// How far outputs may go beyond targets of −1 and 1: as far as they like for an occupancy, which asks no more than on which side of them they
+    /// are (after Park et al. 2019, eq. 4, who clip outputs everywhere).
+    pub fn slack(self) -> f32 {
+        match self {
+            Self::Occupancy => f32::INFINITY,
+            Self::Sdf | Self::TruncatedSdf | Self::Unsigned => 0.0,
         }
     }
 
