@@ -266,7 +266,7 @@ impl Session<'_> {
             "batch_size": training.batch_size,
             "candidates": (training.candidates != 1).then_some(training.candidates),
             "spectral_weight": (training.spectral_weight != 0.0).then_some(training.spectral_weight),
-            "slack": (!training.slack).then_some(training.slack),
+            "slack": training.slack,
             "seed": training.seed,
         })
     }

@@ -77,8 +77,8 @@ pub struct TrainingRecipe {
     pub target: Option<DistanceTarget>,
     /// What is made small: `mse` or `l1`.
     pub loss: Loss,
-    /// Whether what a network says beyond the range of the values is no error at samples that are at its end: white pixels, or the inside of an occupancy.
-    #[serde(skip_serializing_if = "is_true")]
+    /// Whether what a network says beyond the range of the values is no error at samples that are at its end: white pixels of 8 or 16 bits, by up to
+    /// 0.05, or the inside of an occupancy. Other signals, and footprints of an area, have no slack.
     pub slack: bool,
     /// How it is made small.
     pub optimizer: OptimizerConfig,
@@ -96,12 +96,6 @@ fn is_zero(weight: &f64) -> bool {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_one(candidates: &usize) -> bool {
     *candidates == 1
-}
-
-// Serde hands out a reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_true(slack: &bool) -> bool {
-    *slack
 }
 
 impl Default for TrainingRecipe {

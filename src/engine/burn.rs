@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::loss::forgiven;
+use super::loss::difference;
 use super::oriented::Oriented;
 use super::{Batch, Engine, EngineError, Loss, Measured};
 use crate::model::{Layer, Network, Parameters, Source};
@@ -138,11 +138,7 @@ impl Engine for BurnEngine {
             } else {
                 let targets = &batch.targets[chunk * ROWS_AT_ONCE * d_out..][..rows * d_out];
                 let target = self.upload(targets, [rows, d_out], &device);
-                let mut prediction = forward(network, &leaves, input);
-                if batch.slack > 0.0 {
-                    prediction = forgiven(prediction, &target, batch.slack);
-                }
-                let difference = prediction - target;
+                let difference = difference(forward(network, &leaves, input), target, batch.slack);
                 let square = difference.clone().inner().square().sum();
                 [loss.sum(difference), square].map(|sum| sum.mul_scalar(scale))
             };

@@ -16,23 +16,22 @@ pub enum Loss {
     Oriented,
 }
 
-/// `prediction` moved back by `slack` where it lies beyond a `target` of −1 or 1, but not past it, all `[n, d_out]`: the plain form of
-/// [`forgive`](crate::kernels::loss::forgive).
-pub(super) fn forgiven(prediction: Tensor<2>, target: &Tensor<2>, slack: f32) -> Tensor<2> {
-    let above = prediction.clone().greater(target.clone());
-    let below = prediction.clone().lower(target.clone());
-    let above = above.bool_and(target.clone().greater_equal_elem(1.0));
-    let below = below.bool_and(target.clone().lower_equal_elem(-1.0));
-    let from_above = prediction
-        .clone()
-        .sub_scalar(slack)
-        .max_pair(target.clone());
-    let from_below = prediction
-        .clone()
-        .add_scalar(slack)
-        .min_pair(target.clone());
-    let prediction = prediction.mask_where(above, from_above);
-    prediction.mask_where(below, from_below)
+/// prediction − target, and less by up to `slack` beyond a target of −1 or 1, all `[n, d_out]`: the plain form of
+/// [`difference`](crate::kernels::loss::difference).
+pub(super) fn difference(prediction: Tensor<2>, target: Tensor<2>, slack: f32) -> Tensor<2> {
+    let difference = prediction - target.clone();
+    if slack == 0.0 {
+        return difference;
+    }
+    let is_above = difference.clone().greater_elem(0.0);
+    let is_above = is_above.bool_and(target.clone().greater_equal_elem(1.0));
+    let is_below = difference.clone().lower_elem(0.0);
+    let is_below = is_below.bool_and(target.lower_equal_elem(-1.0));
+    let less = difference.clone().sub_scalar(slack).clamp_min(0.0);
+    let more = difference.clone().add_scalar(slack).clamp_max(0.0);
+    difference
+        .mask_where(is_above, less)
+        .mask_where(is_below, more)
 }
 
 impl Loss {
@@ -41,7 +40,7 @@ impl Loss {
         self == Self::Oriented
     }
 
-    /// Sum over all numbers of `difference` = prediction − target, `[n, d_out]`.
+    /// Sum over all numbers of a [`difference`], `[n, d_out]`.
     pub(super) fn sum(self, difference: Tensor<2>) -> Tensor<1> {
         match self {
             Self::Mse => (difference.clone() * difference).sum(),

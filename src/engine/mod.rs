@@ -26,7 +26,7 @@ pub struct Batch {
     pub coordinates: Vec<f32>,
     /// `[n, d_out]`, each in [-1, 1].
     pub targets: Vec<f32>,
-    /// How far a prediction may lie beyond a target of −1 or 1 without being wrong, see [`Signal::slack`](crate::signal::Signal::slack).
+    /// How far a prediction may lie beyond a target of −1 or less or of 1 or more without being wrong, see [`Signal::slack`](crate::signal::Signal::slack).
     pub slack: f32,
     /// `[n, d_in]` for a loss that needs them, else empty: the unit normal of a point on the surface, zeros elsewhere.
     pub normals: Vec<f32>,
@@ -37,7 +37,7 @@ pub struct Batch {
 pub struct Measured {
     /// The loss.
     pub loss: f64,
-    /// The squared error on targets in [-1, 1], whatever the loss is.
+    /// The squared error on targets in [-1, 1] with the slack of the batch, whatever the loss is.
     pub mean_squared_error: f64,
 }
 

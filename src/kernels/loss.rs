@@ -2,12 +2,18 @@
 
 use super::{LANES, dispatch, for_each};
 
-/// Returns `scale` · Σ (prediction − target)² and writes its gradient 2 `scale` (prediction − target).
+/// Returns `scale` · Σ d² and writes its gradient 2 `scale` d, d being the [`difference`] of prediction and target with `slack`.
 ///
 /// With `scale` = 1 / (number of elements of the whole batch) the sum over all tiles is the mean squared error. The sum is kept
 /// in f64, in an order that depends on the length alone, so that every instruction set returns the same bits.
-pub fn mse(prediction: &[f32], target: &[f32], gradient: &mut [f32], scale: f32) -> f64 {
-    dispatch!(mse_body(prediction: &[f32], target: &[f32], gradient: &mut [f32], scale: f32) -> f64)
+pub fn mse(
+    prediction: &[f32],
+    target: &[f32],
+    gradient: &mut [f32],
+    slack: f32,
+    scale: f32,
+) -> f64 {
+    dispatch!(mse_body(prediction: &[f32], target: &[f32], gradient: &mut [f32], slack: f32, scale: f32) -> f64)
 }
 
 #[inline(always)]
@@ -15,18 +21,19 @@ fn mse_body<const FMA: bool>(
     prediction: &[f32],
     target: &[f32],
     gradient: &mut [f32],
+    slack: f32,
     scale: f32,
 ) -> f64 {
     let loss = |difference: f32| f64::from(difference) * f64::from(difference);
     let slope = |difference: f32| 2.0 * scale * difference;
-    f64::from(scale) * sum_of_losses(prediction, target, gradient, loss, slope)
+    f64::from(scale) * sum_of_losses(prediction, target, gradient, slack, loss, slope)
 }
 
-/// Returns `scale` · Σ |prediction − target| and writes its gradient `scale` · sign(prediction − target), 0 where they are equal.
+/// Returns `scale` · Σ |d| and writes its gradient `scale` · sign(d), 0 where d is 0; d is the [`difference`] with `slack`.
 ///
 /// See [`mse`] for `scale` and the order of the sum.
-pub fn l1(prediction: &[f32], target: &[f32], gradient: &mut [f32], scale: f32) -> f64 {
-    dispatch!(l1_body(prediction: &[f32], target: &[f32], gradient: &mut [f32], scale: f32) -> f64)
+pub fn l1(prediction: &[f32], target: &[f32], gradient: &mut [f32], slack: f32, scale: f32) -> f64 {
+    dispatch!(l1_body(prediction: &[f32], target: &[f32], gradient: &mut [f32], slack: f32, scale: f32) -> f64)
 }
 
 #[inline(always)]
@@ -34,6 +41,7 @@ fn l1_body<const FMA: bool>(
     prediction: &[f32],
     target: &[f32],
     gradient: &mut [f32],
+    slack: f32,
     scale: f32,
 ) -> f64 {
     let loss = |difference: f32| f64::from(difference.abs());
@@ -42,44 +50,33 @@ fn l1_body<const FMA: bool>(
         let step = f32::from(u8::from(difference > 0.0)) - f32::from(u8::from(difference < 0.0));
         scale * (step + 0.0 * difference)
     };
-    f64::from(scale) * sum_of_losses(prediction, target, gradient, loss, slope)
+    f64::from(scale) * sum_of_losses(prediction, target, gradient, slack, loss, slope)
 }
 
-/// Moves every prediction that lies beyond a target of −1 or 1 (or of more) back by `slack`, but not past the target.
-pub fn forgive(prediction: &mut [f32], target: &[f32], slack: f32) {
-    dispatch!(forgive_body(prediction: &mut [f32], target: &[f32], slack: f32));
-}
-
+/// prediction − target, and less by up to `slack` where the prediction lies beyond a target of −1 or less or of 1 or more.
 #[inline(always)]
-fn forgive_body<const FMA: bool>(prediction: &mut [f32], target: &[f32], slack: f32) {
-    for_each(
-        [target],
-        [prediction],
-        #[inline(always)]
-        |[t], [p]| {
-            // Without a branch; comparisons with NaN are false, so that it stays.
-            let (lower, upper) = (p - slack, p + slack);
-            let from_above = if lower > t { lower } else { t };
-            let from_below = if upper < t { upper } else { t };
-            let is_above = (t >= 1.0) & (p > t);
-            let is_below = (t <= -1.0) & (p < t);
-            [if is_above {
-                from_above
-            } else if is_below {
-                from_below
-            } else {
-                p
-            }]
-        },
-    );
+pub fn difference(prediction: f32, target: f32, slack: f32) -> f32 {
+    let difference = prediction - target;
+    // Without a branch; comparisons with NaN are false, so that it stays.
+    let is_above = (target >= 1.0) & (difference > 0.0);
+    let is_below = (target <= -1.0) & (difference < 0.0);
+    let (less, more) = (difference - slack, difference + slack);
+    if is_above {
+        if less > 0.0 { less } else { 0.0 }
+    } else if is_below {
+        if more < 0.0 { more } else { 0.0 }
+    } else {
+        difference
+    }
 }
 
-/// Σ loss(prediction − target), and the slope at every element.
+/// Σ loss(d), and the slope at every element; d is the [`difference`].
 #[inline(always)]
 fn sum_of_losses(
     prediction: &[f32],
     target: &[f32],
     gradient: &mut [f32],
+    slack: f32,
     loss: impl Fn(f32) -> f64,
     slope: impl Fn(f32) -> f32,
 ) -> f64 {
@@ -91,18 +88,18 @@ fn sum_of_losses(
         [prediction, target],
         [gradient],
         #[inline(always)]
-        |[p, t], _| [slope(p - t)],
+        |[p, t], _| [slope(difference(p, t, slack))],
     );
     let mut sums = [0.0; LANES];
     let (predictions, last_prediction) = prediction.as_chunks::<LANES>();
     let (targets, last_target) = target.as_chunks::<LANES>();
     for (prediction, target) in predictions.iter().zip(targets) {
         for lane in 0..LANES {
-            sums[lane] += loss(prediction[lane] - target[lane]);
+            sums[lane] += loss(difference(prediction[lane], target[lane], slack));
         }
     }
     for ((sum, prediction), target) in sums.iter_mut().zip(last_prediction).zip(last_target) {
-        *sum += loss(prediction - target);
+        *sum += loss(difference(*prediction, *target, slack));
     }
     sums.iter().sum()
 }
@@ -125,8 +122,8 @@ mod tests {
         let mut returned = Vec::new();
         for_every_instruction_set(|_| {
             let (mut grad_mse, mut grad_l1) = (vec![0.0; n], vec![0.0; n]);
-            let squares = mse(&p, &t, &mut grad_mse, scale);
-            let sizes = l1(&p, &t, &mut grad_l1, scale);
+            let squares = mse(&p, &t, &mut grad_mse, 0.0, scale);
+            let sizes = l1(&p, &t, &mut grad_l1, 0.0, scale);
             let (mut expected_squares, mut expected_sizes) = (0.0, 0.0);
             for i in 0..n {
                 let d = f64::from(p[i] - t[i]);
@@ -147,37 +144,41 @@ mod tests {
     fn nan_reaches_the_loss_and_the_gradient() {
         for_every_instruction_set(|_| {
             let mut gradient = [0.0; 3];
-            assert!(l1(&[0.0, f32::NAN, 1.0], &[0.0; 3], &mut gradient, 1.0).is_nan());
+            assert!(l1(&[0.0, f32::NAN, 1.0], &[0.0; 3], &mut gradient, 0.0, 1.0).is_nan());
             assert!(gradient[1].is_nan());
-            assert!(mse(&[0.0, f32::NAN, 1.0], &[0.0; 3], &mut gradient, 1.0).is_nan());
+            assert!(mse(&[0.0, f32::NAN, 1.0], &[0.0; 3], &mut gradient, 0.0, 1.0).is_nan());
             assert!(gradient[1].is_nan());
         });
     }
 
-    /// One element after the other, in words: what lies beyond a target at the end of its range is as good as the target, up to the slack.
+    /// In words: what lies beyond a target at the end of its range is as good as the target, up to the slack.
     #[test]
     fn predictions_beyond_the_range_are_forgiven() {
-        let n = 300;
-        let predictions = scattered(n, -2.0, 2.0);
-        let ends = [-1.5, -1.0, -0.99, 0.3, 1.0, 1.2];
-        let targets: Vec<f32> = (0..n).map(|i| ends[i % ends.len()]).collect();
-        for_every_instruction_set(|_| {
-            for slack in [0.0, 0.125, f32::INFINITY] {
-                let mut forgiven = predictions.clone();
-                forgive(&mut forgiven, &targets, slack);
-                for ((&p, &t), &found) in predictions.iter().zip(&targets).zip(&forgiven) {
+        for slack in [0.0, 0.125, f32::MAX] {
+            for p in scattered(100, -2.0, 2.0) {
+                for t in [-1.5, -1.0, -0.99, 0.3, 1.0, 1.2] {
                     let expected = match t {
-                        t if t >= 1.0 => p - (p - t).clamp(0.0, slack),
-                        t if t <= -1.0 => p + (t - p).clamp(0.0, slack),
-                        _ => p,
+                        t if t >= 1.0 => (p - t) - (p - t).clamp(0.0, slack),
+                        t if t <= -1.0 => (p - t) + (t - p).clamp(0.0, slack),
+                        _ => p - t,
                     };
+                    let found = difference(p, t, slack);
                     assert!((found - expected).abs() < 1e-6, "{p} for {t}: {found}");
                 }
             }
-            let mut broken = [f32::NAN, 3.0];
-            forgive(&mut broken, &[1.0, 1.0], f32::INFINITY);
-            assert!(broken[0].is_nan());
-            assert_eq!(broken[1], 1.0);
+            // What is not finite is no good answer to anything.
+            assert!(difference(f32::NAN, 1.0, slack).is_nan());
+            assert_eq!(difference(f32::INFINITY, 1.0, slack), f32::INFINITY);
+        }
+        for_every_instruction_set(|_| {
+            let (predictions, mut gradient) = ([3.0, -3.0, 3.0, 0.5], [f32::NAN; 4]);
+            let targets = [1.0, -1.0, -1.0, 1.0];
+            let loss = mse(&predictions, &targets, &mut gradient, 0.5, 1.0);
+            assert!((loss - (2.25 + 2.25 + 16.0 + 0.25)).abs() < 1e-6);
+            assert_eq!(gradient, [3.0, -3.0, 8.0, -1.0]);
+            let loss = l1(&predictions, &targets, &mut gradient, 2.0, 1.0);
+            assert!((loss - (0.0 + 0.0 + 4.0 + 0.5)).abs() < 1e-6);
+            assert_eq!(gradient, [0.0, 0.0, 1.0, -1.0]);
         });
     }
 }

@@ -260,10 +260,11 @@ impl Signal for Image {
 
     /// Whole numbers have a least and a greatest one. A network that went far beyond them would move the edges of white and black areas, which
     /// shows between the pixels.
-    fn slack(&self) -> f32 {
-        match self.layout.bit_depth {
-            BitDepth::U8 | BitDepth::U16 => 0.05,
-            BitDepth::F32 => 0.0,
+    fn slack(&self, footprint: Footprint) -> f32 {
+        match (self.layout.bit_depth, footprint) {
+            (BitDepth::U8 | BitDepth::U16, Footprint::Point) => 0.05,
+            // The mean over a cell is that of what is not clipped.
+            (BitDepth::F32, _) | (_, Footprint::Area) => 0.0,
         }
     }
 
@@ -372,6 +373,21 @@ mod tests {
         let mut out = Samples::with_capacity(BitDepth::F32, 3);
         layout.from_unit(&[-1.0, 0.5, 2.0], &mut out);
         assert_eq!(out, Samples::F32(vec![-2.0, 4.0, 10.0]));
+    }
+
+    /// What has no range cannot be beyond it.
+    #[test]
+    fn float_pictures_have_no_slack() {
+        for (bit_depth, samples, expected) in [
+            (BitDepth::U8, Samples::U8(vec![255]), 0.05),
+            (BitDepth::U16, Samples::U16(vec![0]), 0.05),
+            (BitDepth::F32, Samples::F32(vec![1.0]), 0.0),
+        ] {
+            let layout = ImageLayout::new(1, 1, Channels::Grey, bit_depth);
+            let image = Image::new(layout, samples).unwrap();
+            assert_eq!(image.slack(Footprint::Point), expected);
+            assert_eq!(image.slack(Footprint::Area), 0.0);
+        }
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub trait Signal: Any + Send + Sync {
 
     /// How far beyond −1 and 1 a network may go, at the samples whose targets these are, without being wrong: rendering clips it. At 0 there is no
     /// range that values end at.
-    fn slack(&self) -> f32 {
+    fn slack(&self, _footprint: Footprint) -> f32 {
         0.0
     }
 

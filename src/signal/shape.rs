@@ -32,7 +32,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::source::Source;
-use super::{HeldOut, Kind, Layout, Reduction, Signal, SignalError, Spectrum};
+use super::{Footprint, HeldOut, Kind, Layout, Reduction, Signal, SignalError, Spectrum};
 
 pub use frame::Frame;
 pub use mesh::Mesh;
@@ -347,7 +347,7 @@ impl Signal for Shape {
         }
     }
 
-    fn slack(&self) -> f32 {
+    fn slack(&self, _footprint: Footprint) -> f32 {
         self.layout.target.slack()
     }
 

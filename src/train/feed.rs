@@ -4,7 +4,7 @@ use super::sampler::Sampler;
 use super::spectral::{self, Spectral};
 use super::trainer::Run;
 use crate::engine::{Batch, Engine, EngineError, Measured};
-use crate::kernels::loss::forgive;
+use crate::kernels::loss::difference;
 use crate::model::Parameters;
 use crate::signal::Footprint;
 
@@ -52,10 +52,9 @@ impl<'a> Feed<'a> {
         let batch = |rows: usize| Batch {
             coordinates: vec![0.0; rows * network.row_width()],
             targets: vec![0.0; rows * network.d_out()],
-            slack: match (training.slack, training.footprint) {
-                (true, Footprint::Point) => run.signal.slack(),
-                // The mean over a cell is that of what is not clipped.
-                (_, Footprint::Area) | (false, _) => 0.0,
+            slack: match training.slack {
+                true => run.signal.slack(training.footprint),
+                false => 0.0,
             },
             normals: match training.loss.needs_normals() {
                 true => vec![0.0; rows * network.d_in()],
@@ -158,17 +157,16 @@ impl<'a> Feed<'a> {
             &candidates.coordinates,
             &mut self.values,
         )?;
-        if candidates.slack > 0.0 {
-            forgive(&mut self.values, &candidates.targets, candidates.slack);
-        }
         let d_out = network.d_out();
         let errors: Vec<f32> = self
             .values
             .chunks_exact(d_out)
             .zip(candidates.targets.chunks_exact(d_out))
             .map(|(values, targets)| {
-                let squares = values.iter().zip(targets).map(|(v, t)| (v - t) * (v - t));
-                squares.sum()
+                let differences = values.iter().zip(targets);
+                differences
+                    .map(|(v, t)| difference(*v, *t, candidates.slack).powi(2))
+                    .sum()
             })
             .collect();
         let chosen = largest(&errors, self.run.training.batch_size);

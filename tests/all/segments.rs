@@ -122,6 +122,42 @@ fn gradients_of_segments_are_those_of_the_mean_loss() {
     }
 }
 
+#[test]
+fn segments_forgive_what_lies_beyond_the_range() {
+    let network = network().with_segments(SEGMENTS);
+    let mut parameters = network.initialize(1);
+    // Predictions about 2, where 1 is asked for.
+    for tensor in &mut parameters.tensors {
+        if tensor.name.ends_with("layers.1.bias") {
+            tensor.values.fill(2.0);
+        }
+    }
+    let batch = Batch {
+        coordinates: rows(&network, &coordinates()),
+        targets: vec![1.0; 40],
+        slack: 0.3,
+        ..Batch::default()
+    };
+    for mut engine in engines() {
+        let mut values = vec![f32::NAN; 40];
+        engine
+            .evaluate(&network, &parameters, &batch.coordinates, &mut values)
+            .unwrap();
+        let squares = values
+            .iter()
+            .map(|&v| f64::from(v - 1.3).max(0.0).powi(2) / 40.0);
+        let expected: f64 = squares.sum();
+        let mut gradients = parameters.zeros_like();
+        let measured = engine
+            .loss_and_gradients(&network, &parameters, &batch, Loss::Mse, &mut gradients)
+            .unwrap();
+        assert!(
+            (measured.loss - expected).abs() < 1e-5,
+            "{measured:?} {expected}"
+        );
+    }
+}
+
 /// A sample of an hour at 44.1 kHz lies where it would lie in a sound as short as its segment.
 #[test]
 fn samples_of_long_sounds_keep_their_places() {

@@ -20,7 +20,7 @@ use rayon::prelude::*;
 
 use super::{Batch, BurnEngine, Engine, EngineError, Loss, Measured, Profile};
 use crate::kernels::Buffer;
-use crate::kernels::loss::{forgive, l1, mse};
+use crate::kernels::loss::{l1, mse};
 use crate::model::{Network, Parameters};
 use grid::Grid;
 use part::Part;
@@ -142,14 +142,11 @@ impl Engine for TiledEngine {
                     workspace.forward(plan, weights, input, rows, true);
                     let (prediction, gradient) = workspace.output(target.len());
                     let start = Instant::now();
-                    if batch.slack > 0.0 {
-                        forgive(prediction, target, batch.slack);
-                    }
-                    let squared_error = mse(prediction, target, gradient, scale);
+                    let squared_error = mse(prediction, target, gradient, batch.slack, scale);
                     part.squared_error += squared_error;
                     part.loss += match loss {
                         Loss::Mse => squared_error,
-                        Loss::L1 => l1(prediction, target, gradient, scale),
+                        Loss::L1 => l1(prediction, target, gradient, batch.slack, scale),
                         Loss::Oriented => unreachable!("handled above"),
                     };
                     workspace.profile.loss += start.elapsed();

@@ -83,11 +83,10 @@ impl Workspace {
         }
     }
 
-    /// The output of the last forward pass, and the place for its gradient, both of `length` numbers. The output may be written to where that
-    /// gradient is 0.
-    pub fn output(&mut self, length: usize) -> (&mut [f32], &mut [f32]) {
-        let last = self.activations.last_mut().expect("a network has a layer");
-        (&mut last[..length], &mut self.gradients[0][..length])
+    /// The output of the last forward pass, and the place for its gradient, both of `length` numbers.
+    pub fn output(&mut self, length: usize) -> (&[f32], &mut [f32]) {
+        let last = self.activations.last().expect("a network has a layer");
+        (&last[..length], &mut self.gradients[0][..length])
     }
 
     /// Runs a tile of `rows` rows forward; `keep`: whether a backward pass follows.

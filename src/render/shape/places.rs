@@ -9,14 +9,14 @@ pub(super) const GRID: usize = 128;
 /// Random places at which volumes and distances are compared.
 pub(super) const RANDOM: usize = 1 << 17;
 
-/// The same in the coordinates of their box.
+/// The cells of the grid, x fastest, and the random places in [-1, 1]³.
 fn places() -> Vec<[f32; 3]> {
     let centre = |i: usize| cell_centre(i % GRID, GRID) as f32;
     let cells = (0..GRID.pow(3)).map(|i| [centre(i), centre(i / GRID), centre(i / GRID / GRID)]);
     cells.chain(random_places(RANDOM)).collect()
 }
 
-/// The cells of the grid, x fastest, and the random places, all in the box of `frame` and in the coordinates of `own`.
+/// The same places of the box of `frame`, in the coordinates of `own`.
 pub(super) fn places_within(frame: &Frame, own: &Frame) -> Vec<[f32; 3]> {
     let mut places = places();
     if frame != own {

@@ -37,7 +37,8 @@ impl DistanceTarget {
     /// The value of a field that is 0 on the surface and negative inside, by the output of a network; in coordinates for distances.
     pub fn field(self, output: f32) -> f32 {
         match self {
-            Self::Sdf | Self::Occupancy => output,
+            Self::Sdf => output,
+            Self::Occupancy => output.clamp(-1.0, 1.0),
             Self::TruncatedSdf => output * Self::TRUNCATION,
             Self::Unsigned => output * Self::TRUNCATION - Self::SHELL,
         }
@@ -57,7 +58,7 @@ impl DistanceTarget {
     /// are (after Park et al. 2019, eq. 4, who clip outputs everywhere).
     pub fn slack(self) -> f32 {
         match self {
-            Self::Occupancy => f32::INFINITY,
+            Self::Occupancy => f32::MAX,
             Self::Sdf | Self::TruncatedSdf | Self::Unsigned => 0.0,
         }
     }
