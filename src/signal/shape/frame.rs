@@ -82,6 +82,8 @@ mod tests {
         let frame = Frame::around([[0.0; 3], [2.0, 1.0, 1.0]]).unwrap();
         assert_eq!(frame.holding(&[[0.0; 3], [2.1, 0.0, 0.0]]), frame);
         assert_eq!(frame.holding(&frame.hull()), frame);
+        // A formula may fill its box.
+        assert_eq!(Frame::IDENTITY.hull(), [[-1.0; 3], [1.0; 3]]);
         // Its box reaches from 1 − 2 / 1.8 to 1 + 2 / 1.8 along x, and is as wide along the others about 0.5.
         let half = 2.0 / 1.8;
         let wider = frame.holding(&[[9.0, 0.0, 0.0]]);
