@@ -183,6 +183,7 @@ impl<'a> Comparison<'a> {
         let inputs = plan.inputs.iter().map(|input| ComparedInput {
             input: InputReport::new(&input.path, &input.layout).without_target(),
             models: Vec::new(),
+            means: Vec::new(),
             failures: Vec::new(),
         });
         Self {

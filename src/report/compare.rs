@@ -39,6 +39,9 @@ pub struct ComparedInput {
     pub input: InputReport,
     /// The models, in the order asked for; of reduced inputs first the filters.
     pub models: Vec<ComparedModel>,
+    /// Every model over the seeds, where there are several and each model has been fitted with all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub means: Vec<ComparedMean>,
     /// The fits that failed, which have no row among the models.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<ComparedFailure>,
@@ -146,6 +149,12 @@ impl CompareReport {
     /// If there is no such input.
     pub fn set(&mut self, input: usize, models: Vec<ComparedModel>) {
         self.inputs[input].models = models;
+        self.take_means(input);
+    }
+
+    /// Makes the means again that an input has part in.
+    fn take_means(&mut self, input: usize) {
+        self.inputs[input].means = means::over_seeds(&self.inputs[input], &self.seeds);
         self.means = means::means(&self.inputs, &self.seeds);
     }
 
@@ -163,7 +172,7 @@ impl CompareReport {
     /// If there is no such input.
     pub fn add(&mut self, input: usize, model: ComparedModel) {
         self.inputs[input].models.push(model);
-        self.means = means::means(&self.inputs, &self.seeds);
+        self.take_means(input);
     }
 }
 
@@ -197,6 +206,7 @@ mod tests {
         let inputs = inputs.iter().map(|path| ComparedInput {
             input: serde_json::from_value(json!({ "path": path, "kind": "image" })).unwrap(),
             models: Vec::new(),
+            means: Vec::new(),
             failures: Vec::new(),
         });
         CompareReport {
@@ -233,9 +243,13 @@ mod tests {
 | a         | bicubic             |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
 | a         | siren               |    0 |      1,200 | 5,000 |    30 |     2.0 |   20.00 |          - | 0.5000 |    - |    - |
 | a         | siren               |    1 |      1,200 | 5,000 |    30 |     2.1 |   21.00 |          - | 0.5000 |    - |    - |
+| a         | bicubic             | mean |          - |     - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
+| a         | siren               | mean |      1,200 | 5,000 |    30 |     2.0 |   20.50 |      0.707 | 0.5000 |    - |    - |
 | b         | bicubic             |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
 | b         | siren               |    0 |      1,200 | 5,000 |    30 |     3.0 |   30.00 |          - | 0.5000 |    - |    - |
 | b         | siren               |    1 |      1,200 | 5,000 |    30 |     3.4 |   34.00 |          - | 0.5000 |    - |    - |
+| b         | bicubic             | mean |          - |     - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
+| b         | siren               | mean |      1,200 | 5,000 |    30 |     3.2 |   32.00 |      2.828 | 0.5000 |    - |    - |
 | c         | bicubic             |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
 | c         | siren               |    0 |      1,200 | 5,000 |    30 |     4.0 |   40.00 |          - | 0.5000 |    - |    - |
 | c         | siren (interrupted) |    1 |      1,200 | 5,000 |    30 |     9.0 |   90.00 |          - | 0.5000 |    - |    - |

@@ -24,7 +24,10 @@ pub fn results(place: &Place, ended: Ended, folder: &str) -> (String, Value) {
     let latex = place.text(&format!("{folder}/compare.tex"));
     assert_eq!(latex.matches("\\\\").count(), table.lines().count() - 1);
     let csv = place.text(&format!("{folder}/compare.csv"));
-    let means = table.lines().filter(|line| line.starts_with("| mean"));
+    let rows = cells(&table);
+    let means = rows
+        .iter()
+        .filter(|row| row[0].starts_with("mean") || row.get(2) == Some(&"mean"));
     assert_eq!(
         csv.lines().count(),
         table.lines().count() - 1 - means.count()
@@ -371,7 +374,25 @@ fn several_seeds_have_a_folder_each_and_a_deviation() {
         rows[0][7..],
         ["psnr_db", "psnr_db sd", "ssim", "rank", "wins"]
     );
-    assert_eq!(rows.len(), 2 + 2 * 2 * 3 + 2);
+    assert_eq!(rows.len(), 2 + 2 * (2 * 3 + 2) + 2);
+    // Every picture has a mean over the seeds of its own.
+    for (input, name) in list(&summary["inputs"]).iter().zip(["icon", "leaf"]) {
+        for (means, model) in list(&input["means"]).iter().zip(["siren", "wire"]) {
+            let fits = list(&input["models"]).iter();
+            let of = fits.filter(|fit| fit["model"] == *model);
+            let of: Vec<f64> = of
+                .map(|fit| fit["metrics"]["psnr_db"].as_f64().unwrap())
+                .collect();
+            assert_eq!((of.len(), &means["inputs"]), (3, &json!(1)));
+            let centre = mean(&of);
+            assert!(close(&means["metrics"]["psnr_db"], centre), "{means}");
+            let squares: f64 = of.iter().map(|value| (value - centre).powi(2)).sum();
+            let deviation = format!("{:.3}", (squares / 2.0).sqrt());
+            let shown = rows.iter().find(|row| row[..3] == [name, model, "mean"]);
+            let shown = shown.unwrap();
+            assert_eq!(shown[7..9], [&*format!("{centre:.2}"), &deviation]);
+        }
+    }
     for (means, model) in list(&summary["means"]).iter().zip(["siren", "wire"]) {
         let of = values(&summary, model, |row| {
             row["metrics"]["psnr_db"].as_f64().unwrap()

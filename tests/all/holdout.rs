@@ -374,7 +374,7 @@ fn pictures_of_every_depth_and_of_odd_sizes_are_held_out() {
             "wins"
         ]
     );
-    assert_eq!(rows.len(), 2 + 3 * 4 + 3);
+    assert_eq!(rows.len(), 2 + 3 * (4 + 3) + 3);
     for means in list(&summary["means"]) {
         let is_filter = means["model"] != "siren";
         assert_eq!(means["steps"].is_null(), is_filter);

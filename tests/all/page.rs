@@ -268,6 +268,18 @@ fn several_inputs_and_seeds_begin_with_their_means() {
         let deviation = figure(&mean["standard_deviation"]["psnr_db"], 3);
         assert!(row.contains(&format!("{psnr} ± {deviation}")), "{row:?}");
     }
+    // So does every input.
+    for (index, input) in list(&summary["inputs"]).iter().enumerate() {
+        for mean in list(&input["means"]) {
+            let model = mean["model"].as_str().unwrap();
+            let mut shown = rows.iter().filter(|row| row[1] == *model);
+            let row = shown.nth(1 + index).unwrap();
+            let figure = |value: &Value, digits| format!("{:.digits$}", value.as_f64().unwrap());
+            let psnr = figure(&mean["metrics"]["psnr_db"], 2);
+            let deviation = figure(&mean["standard_deviation"]["psnr_db"], 3);
+            assert!(row.contains(&format!("{psnr} ± {deviation}")), "{row:?}");
+        }
+    }
     // Every fit has a row, and the first seed of every model has pictures: two inputs, the original and two models.
     assert_eq!(
         rows.iter().filter(|row| row[1].contains(" seed ")).count(),

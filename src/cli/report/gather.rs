@@ -265,6 +265,7 @@ fn as_comparison(runs: &[(&PathBuf, RunReport)]) -> CompareReport {
             inputs.push(ComparedInput {
                 input: run.input.clone(),
                 models: Vec::new(),
+                means: Vec::new(),
                 failures: Vec::new(),
             });
         }

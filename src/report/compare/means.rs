@@ -46,6 +46,11 @@ pub(super) fn means(inputs: &[ComparedInput], seeds: &[u64]) -> Vec<ComparedMean
     of_kinds.flatten().collect()
 }
 
+/// The means of every model over the seeds on one input; none of a single seed, or while a fit is missing.
+pub(super) fn over_seeds(input: &ComparedInput, seeds: &[u64]) -> Vec<ComparedMean> {
+    means_of_kind(input.input.kind(), &[input], seeds)
+}
+
 fn means_of_kind(kind: &str, inputs: &[&ComparedInput], seeds: &[u64]) -> Vec<ComparedMean> {
     let rows = inputs.iter().flat_map(|input| &input.models);
     let names = distinct(rows.map(|row| &*row.model));

@@ -52,15 +52,18 @@ impl CompareReport {
                 .iter()
                 .filter(|input| input.input.kind() == kind)
         };
+        let count = inputs().count();
         let of_inputs = inputs().flat_map(|input| {
             let models = input.models.iter();
             let failures = input.failures.iter();
+            // Of a single input they are the means of its kind, which come last.
+            let means = input.means.iter().filter(|_| count > 1);
             models
                 .map(|model| Row::new(input, model))
                 .chain(failures.map(|failure| Row::failed(input, failure)))
+                .chain(means.map(|mean| Row::over_seeds(input, mean)))
         });
         let means = || self.means.iter().filter(|mean| mean.kind == kind);
-        let count = inputs().count();
         let rows: Vec<Row> = of_inputs
             .chain(means().map(|mean| Row::mean(mean, count)))
             .collect();
@@ -93,7 +96,7 @@ impl CompareReport {
                     Some(remark) => format!("{} ({remark})", row.model),
                     None => row.model.to_string(),
                 },
-                "seed" => cell(row.seed, |seed| seed.to_string()),
+                "seed" => cell(row.seed.as_ref(), String::clone),
                 "parameters" => cell(row.parameters, |count| format_count(count as u64)),
                 "bytes" => cell(row.bytes, |bytes| format_count(bytes as u64)),
                 "steps" => cell(row.steps, format_count),
@@ -188,7 +191,7 @@ impl CompareReport {
 struct Row<'a> {
     input: String,
     model: &'a str,
-    seed: Option<u64>,
+    seed: Option<String>,
     parameters: Option<usize>,
     bytes: Option<usize>,
     steps: Option<u64>,
@@ -206,7 +209,7 @@ impl<'a> Row<'a> {
         Self {
             input: input.input.name(),
             model: &model.model,
-            seed: fit.map(|fit| fit.seed),
+            seed: fit.map(|fit| fit.seed.to_string()),
             parameters: fit.map(|fit| fit.parameters),
             bytes: fit.and_then(ComparedFit::known_bytes),
             steps: fit.map(|fit| fit.steps),
@@ -221,7 +224,7 @@ impl<'a> Row<'a> {
         Self {
             input: input.input.name(),
             model: &failure.model,
-            seed: Some(failure.seed),
+            seed: Some(failure.seed.to_string()),
             parameters: None,
             bytes: None,
             steps: None,
@@ -229,6 +232,15 @@ impl<'a> Row<'a> {
             metrics: &[],
             remark: Some(ComparedFailure::REMARK),
             mean: None,
+        }
+    }
+
+    /// Of one of several inputs.
+    fn over_seeds(input: &ComparedInput, mean: &'a ComparedMean) -> Self {
+        Self {
+            input: input.input.name(),
+            seed: Some("mean".into()),
+            ..Self::mean(mean, mean.inputs)
         }
     }
 

@@ -174,7 +174,7 @@ fn section(page: &Page, styles: &style::Styles, index: usize) -> String {
     [
         format!("<section class=\"input\" data-input=\"{index}\" aria-label=\"{}\">\n", escape(&input.input.name())),
         format!("<h2>{}</h2>\n<p class=\"facts\">{}{description}</p>\n", escape(&input.input.name()), escape(&input.input.path)),
-        table::ranking(input, page.report.seeds.len() > 1, styles),
+        table::ranking(input, page.report, styles),
         "<div class=\"charts\">\n<div class=\"chart\" data-chart=\"curves\"></div>\n<div class=\"chart\" data-chart=\"spectra\"></div>\n</div>\n".into(),
         notes,
         exhibits::players(input, shown),

@@ -56,8 +56,19 @@ fn heading(metric: &str) -> String {
     words + unit
 }
 
-/// The models of an input, the best first.
-pub(super) fn ranking(input: &ComparedInput, seeded: bool, styles: &Styles) -> String {
+/// The models of an input, the best first; of several inputs and seeds first their means over the seeds, and then every fit.
+pub(super) fn ranking(input: &ComparedInput, report: &CompareReport, styles: &Styles) -> String {
+    let seeded = report.seeds.len() > 1;
+    // Of a single input they are the means of the whole comparison, which stand above.
+    if input.means.is_empty() || report.inputs.len() == 1 {
+        return fits(input, "Models, the best first", seeded, styles);
+    }
+    let means: Vec<&ComparedMean> = input.means.iter().collect();
+    mean_table(&means, "Means over the seeds, the best first", styles)
+        + &fits(input, "Every fit, the best first", seeded, styles)
+}
+
+fn fits(input: &ComparedInput, caption: &str, seeded: bool, styles: &Styles) -> String {
     let rows = &input.models;
     // Behind the models the fits that failed, which have a name alone.
     let count = rows.len() + input.failures.len();
@@ -117,7 +128,7 @@ pub(super) fn ranking(input: &ComparedInput, seeded: bool, styles: &Styles) -> S
         let remark = remark.map_or_else(String::new, |remark| small("remark", remark.to_string()));
         format!("{swatch}{}{seed}{remark}", escape(model))
     };
-    table("Models, the best first", &places, &name, &columns)
+    table(caption, &places, &name, &columns)
 }
 
 /// The means over the inputs of each kind and the seeds; nothing when there are none.
@@ -130,11 +141,28 @@ pub(super) fn means(report: &CompareReport, styles: &Styles) -> String {
 }
 
 fn means_of(report: &CompareReport, kind: &str, styles: &Styles) -> String {
-    let rows: Vec<&ComparedMean> = report
-        .means
-        .iter()
-        .filter(|mean| mean.kind == kind)
-        .collect();
+    let rows = report.means.iter().filter(|mean| mean.kind == kind);
+    let rows: Vec<&ComparedMean> = rows.collect();
+    let inputs = rows.first().map_or(0, |row| row.inputs);
+    let (inputs, seeds) = (
+        counted(inputs, "input"),
+        counted(report.seeds.len(), "seed"),
+    );
+    let over: Vec<String> = [inputs, seeds].into_iter().flatten().collect();
+    let kinds = report.inputs.iter().map(|input| input.input.kind());
+    let kind = match kinds.clone().all(|other| other == kind) {
+        true => String::new(),
+        false => format!(" ({})", escape(kind)),
+    };
+    format!(
+        "<section class=\"means\">\n<h2>Means over {}{kind}</h2>\n{}</section>\n",
+        over.join(" and "),
+        mean_table(&rows, "Means, the best first", styles)
+    )
+}
+
+/// Means, with their deviations over the seeds.
+fn mean_table(rows: &[&ComparedMean], caption: &str, styles: &Styles) -> String {
     let metrics: Vec<&[Metric]> = rows.iter().map(|row| &*row.metrics.0).collect();
     let mut columns = Vec::new();
     let mut column = |name: &str, order, cell: &dyn Fn(&ComparedMean) -> Option<(String, f64)>| {
@@ -175,22 +203,7 @@ fn means_of(report: &CompareReport, kind: &str, styles: &Styles) -> String {
         let model = &rows[row].model;
         format!("{}{}", styles.swatch(model), escape(model))
     };
-    let inputs = rows.first().map_or(0, |row| row.inputs);
-    let (inputs, seeds) = (
-        counted(inputs, "input"),
-        counted(report.seeds.len(), "seed"),
-    );
-    let over: Vec<String> = [inputs, seeds].into_iter().flatten().collect();
-    let kinds = report.inputs.iter().map(|input| input.input.kind());
-    let kind = match kinds.clone().all(|other| other == kind) {
-        true => String::new(),
-        false => format!(" ({})", escape(kind)),
-    };
-    format!(
-        "<section class=\"means\">\n<h2>Means over {}{kind}</h2>\n{}</section>\n",
-        over.join(" and "),
-        table("Means, the best first", &places, &name, &columns)
-    )
+    table(caption, &places, &name, &columns)
 }
 
 /// `3 inputs`; nothing of one.
