@@ -62,7 +62,7 @@ impl Fit {
     pub fn run(self) -> Result<Outcome, CliError> {
         let talk = Talk::new(self.flags.step.talk);
         let signal = load_signal(&self.input, &talk)?;
-        let (resolved, folder) = self.prepare(signal.as_ref())?;
+        let (resolved, folder) = self.prepare(signal.as_ref(), &talk)?;
         let device = device::choose(self.flags.step.device)?;
         let aimed = signal.with_target(resolved.recipe.training.target)?;
         let layout = aimed.as_deref().unwrap_or(signal.as_ref()).layout();
@@ -135,11 +135,14 @@ impl Fit {
     }
 
     /// Resolves the recipe and makes the folder, whose default name holds the model's.
-    fn prepare(&self, signal: &dyn Signal) -> Result<(Resolved, Folder), CliError> {
+    fn prepare(&self, signal: &dyn Signal, talk: &Talk) -> Result<(Resolved, Folder), CliError> {
         let mut request = self.flags.request()?;
         request.model.clone_from(&self.model);
         request.file.clone_from(&self.config);
         let kind = signal.layout().kind();
+        if let Some(remark) = request.remark(kind) {
+            talk.say(&remark);
+        }
         let path = match &self.out {
             Some(path) => path.clone(),
             None => {

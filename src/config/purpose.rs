@@ -25,6 +25,9 @@ pub const DEFAULT_PURPOSE: &str = "fidelity";
 /// The recipe that every model has and that changes nothing.
 pub const DEFAULT_RECIPE: &str = "ours";
 
+/// The kind of signals that the recipes of the presets were published for.
+pub(super) const RECIPES_ARE_FOR: &str = "image";
+
 /// The settings of one config file for every purpose, kind of signal or recipe that it names.
 #[derive(Debug, Clone)]
 pub(super) struct Purposes {

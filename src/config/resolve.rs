@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::ConfigError;
 use super::preset::{DEFAULT_PRESET, Preset};
-use super::purpose::{DEFAULT_PURPOSE, DEFAULT_RECIPE, Purposes};
+use super::purpose::{DEFAULT_PURPOSE, DEFAULT_RECIPE, Purposes, RECIPES_ARE_FOR};
 use super::recipe::{ModelRecipe, Recipe, TrainingRecipe};
 use super::table::{merge, nearest, parse_pair, set};
 use crate::engine::Loss;
@@ -66,6 +66,18 @@ impl Request {
         let setting = parse_pair(pair).map_err(|e| ConfigError::Field(format!("--set {e}")))?;
         self.settings.push(setting);
         Ok(())
+    }
+
+    /// What there is to know of a recipe of authors on a kind of signals that they did not run it on.
+    pub fn remark(&self, kind: &str) -> Option<String> {
+        let is_ours = |recipe: &&str| *recipe != DEFAULT_RECIPE;
+        let recipe = self.recipe.as_deref().filter(is_ours)?;
+        let is_foreign = self.file.is_none() && kind != RECIPES_ARE_FOR;
+        is_foreign.then(|| {
+            format!(
+                "--recipe {recipe} is for pictures, and its frequencies and rates for them; on a {kind} it says little of a model"
+            )
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use inr::config::{DEFAULT_RECIPE, PRESETS, Preset, Request, Resolved, SignalFact
 use inr::model::{Hints, LayerConfig};
 use inr::train::OptimizerKind;
 
-use super::program::{Place, TINY};
+use super::program::{Place, TINY, repository};
 
 /// A picture of 512 x 512 samples, or a signal with other axes and values.
 pub fn facts(d_in: usize, d_out: usize) -> SignalFacts {
@@ -138,6 +138,20 @@ fn a_fit_follows_the_recipe_that_it_is_asked_for() {
         .run("fit icon.png --config run/recipe.toml --device cpu --out again")
         .done();
     assert_eq!(place.text("again/recipe.toml"), recipe);
+
+    // Authors ran them on pictures, which is said of anything else.
+    let remark = "--recipe paper is for pictures";
+    let chime = repository().join("assets/chime.wav");
+    std::fs::copy(chime, place.path("chime.wav")).unwrap();
+    let picture = place.run(&format!("fit icon.png --model siren {tiny} --out said"));
+    assert!(!picture.done().stderr.contains(remark));
+    for line in ["fit", "compare --models siren,wire --out c"] {
+        let (command, rest) = line.split_once(' ').unwrap_or((line, "--model siren"));
+        let ended = place.run(&format!("{command} chime.wav {rest} {tiny}"));
+        let said = ended.done().stderr;
+        assert!(said.contains(&format!("{remark}, and")), "{said}");
+        assert!(said.contains("on a sound"), "{said}");
+    }
 
     let wrong = place.run(&format!("fit icon.png --model siren {TINY} --recipe papr"));
     wrong.refused(2, &["--recipe papr", "siren", "paper", "ours, paper"]);

@@ -179,6 +179,9 @@ impl Compare {
     ) -> Result<PlannedInput, CliError> {
         let signal = load_signal(input, talk)?;
         let layout = signal.layout();
+        if let Some(remark) = self.flags.request()?.remark(layout.kind()) {
+            talk.say(&remark);
+        }
         let root = plan.folder.path();
         let path = match place.as_os_str().is_empty() {
             true => root.to_owned(),
