@@ -31,6 +31,7 @@ mod recipes;
 mod segments;
 mod shapes;
 mod signals;
+mod sound_formats;
 mod sounds;
 mod tangents;
 mod training;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::program::{Place, TINY, repository};
 
 /// Loads a file as a sound.
-fn sound(path: &Path) -> Sound {
+pub fn sound(path: &Path) -> Sound {
     let signal: Box<dyn std::any::Any> = load(path).unwrap();
     *signal.downcast().unwrap()
 }
@@ -152,77 +152,6 @@ fn faulty_files_are_refused_in_a_sentence() {
     place
         .run(&format!("fit sound.png --model siren {TINY}"))
         .done();
-}
-
-/// An AIFF file of two channels with 16 bits at 8,000 Hz (Apple 1989, "Audio Interchange File Format").
-fn aiff(values: &[i16]) -> Vec<u8> {
-    let chunk = |name: &[u8], content: &[u8]| {
-        let length = (content.len() as u32).to_be_bytes();
-        [name, &length, content].concat()
-    };
-    let frames = (values.len() as u32 / 2).to_be_bytes();
-    // The rate as an 80-bit float: 8000 = 1.953125 * 2^12.
-    let rate = [0x40, 0x0b, 0xfa, 0, 0, 0, 0, 0, 0, 0];
-    let common = [[0, 2].as_slice(), &frames, &[0, 16], &rate].concat();
-    let values = values.iter().flat_map(|value| value.to_be_bytes());
-    let sound = [0; 8].into_iter().chain(values).collect::<Vec<u8>>();
-    let form = [
-        b"AIFF".as_slice(),
-        &chunk(b"COMM", &common),
-        &chunk(b"SSND", &sound),
-    ];
-    chunk(b"FORM", &form.concat())
-}
-
-#[test]
-fn other_formats_are_decoded_or_refused_in_a_sentence() {
-    let place = Place::new();
-    let values: Vec<i16> = (0..2000).map(|i| (i * 37 % 3000 - 1500) as i16).collect();
-    let whole = aiff(&values);
-    for (name, bytes) in [("whole.aiff", &whole[..]), ("cut.aiff", &whole[..900])] {
-        std::fs::write(place.path(name), bytes).unwrap();
-    }
-    for (name, head) in [
-        ("a.flac", b"fLaC\0\0\0\x22".as_slice()),
-        ("a.ogg", b"OggS\0\x02\0\0"),
-        ("a.mp3", b"ID3\x04\0\0\0\0"),
-        ("b.mp3", &[0xff, 0xfb, 0x90, 0x64]),
-        ("a.aac", &[0xff, 0xf1, 0x50, 0x80]),
-        ("a.m4a", b"\0\0\0\x1cftypM4A "),
-        ("a.mp4", b"\0\0\0\x1cftypisom"),
-    ] {
-        std::fs::write(place.path(name), head).unwrap();
-        let error = inr::signal::load(&place.path(name)).err().unwrap();
-        let error = error.to_string();
-        assert!(error.contains(name), "{error}");
-        assert_eq!(
-            error.contains("--features audio-formats"),
-            cfg!(not(feature = "audio-formats")),
-            "{error}"
-        );
-    }
-    // The mark of UTF-16 begins like a frame of sound.
-    std::fs::write(place.path("text.txt"), b"\xff\xfet\0e\0x\0t\0").unwrap();
-    let error = inr::signal::load(&place.path("text.txt")).err().unwrap();
-    assert!(error.to_string().contains("neither a picture"), "{error}");
-    if cfg!(feature = "audio-formats") {
-        let sound = sound(&place.path("whole.aiff"));
-        let layout = &sound.layout;
-        assert_eq!(
-            (layout.sample_rate, layout.channels, layout.frames),
-            (8000, 2, 1000)
-        );
-        assert_eq!(layout.format, SampleFormat::Pcm16);
-        for (sample, value) in sound.samples.iter().zip(&values) {
-            assert_eq!(*sample, f32::from(*value) / 32768.0);
-        }
-        let error = inr::signal::load(&place.path("cut.aiff")).err().unwrap();
-        assert!(error.to_string().contains("cut off"), "{error}");
-        let mut still = whole.clone();
-        still[28..38].fill(0);
-        std::fs::write(place.path("still.aiff"), still).unwrap();
-        assert!(inr::signal::load(&place.path("still.aiff")).is_err());
-    }
 }
 
 /// The working folder with the project's sound in it.

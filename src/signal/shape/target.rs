@@ -83,3 +83,31 @@ impl DistanceTarget {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a perfect network says is its target again, whatever a field makes of it in between.
+    #[test]
+    fn outputs_of_fields_are_targets() {
+        use DistanceTarget::{Occupancy, Sdf, TruncatedSdf, Unsigned};
+        for target in [Sdf, TruncatedSdf, Occupancy, Unsigned] {
+            for distance in [-0.7, -0.05, -0.004, 0.0, 0.003, 0.09, 0.4] {
+                let learnt = target.target(distance);
+                let again = target.output(target.field(learnt));
+                assert!(
+                    (again - learnt).abs() < 1e-6,
+                    "{target:?} at {distance}: {again}"
+                );
+            }
+            let slack = if target == Occupancy { f32::MAX } else { 0.0 };
+            assert_eq!(target.slack(), slack);
+            // Beyond the last target a network may then say anything.
+            if slack > 0.0 {
+                assert_eq!(target.field(7.0), target.field(1.0));
+                assert_eq!(target.output(target.field(7.0)), target.target(9.0));
+            }
+        }
+    }
+}

@@ -7,7 +7,7 @@ use super::bvh::Bvh;
 use super::distance::Distance;
 use super::mesh::Mesh;
 use super::read::{Content, Format};
-use super::{DistanceTarget, Frame, topology, vector};
+use super::{Frame, topology, vector};
 
 /// A tetrahedron with the origin as a corner.
 pub(super) fn tetrahedron() -> Mesh {
@@ -129,6 +129,46 @@ fn the_distance_of_a_cube_is_exact() {
             );
             // What is known of it before must not change it.
             assert_eq!(distance.at(*point, found.abs()), found);
+        }
+    }
+}
+
+/// A torus of flat quads lies within its tube by at most the sagittas of both circles, (R + r)(1 − cos(π/n)) + r (1 − cos(π/m)).
+#[test]
+fn the_distance_of_a_tessellated_torus_is_that_of_the_torus() {
+    let ([ring, tube], [n, m]) = ([0.6_f64, 0.25], [96_u32, 48]);
+    let vertices = (0..n * m).map(|index| {
+        let turn = |i: u32, of: u32| std::f64::consts::TAU * f64::from(i) / f64::from(of);
+        let [(a, b), (c, d)] = [turn(index / m, n), turn(index % m, m)].map(f64::sin_cos);
+        let radius = ring + tube * d;
+        [radius * b, radius * a, tube * c].map(|x| x as f32)
+    });
+    let faces = (0..n * m).flat_map(|index| {
+        let (i, j) = (index / m, index % m);
+        let at = |i: u32, j: u32| (i % n) * m + j % m;
+        let [a, b, c, d] = [at(i, j), at(i + 1, j), at(i + 1, j + 1), at(i, j + 1)];
+        [[a, b, c], [a, c, d]]
+    });
+    let mesh = Mesh {
+        vertices: vertices.collect(),
+        faces: faces.collect(),
+        normals: Vec::new(),
+    };
+    let sagitta =
+        |radius: f64, of: u32| radius * (1.0 - (std::f64::consts::PI / f64::from(of)).cos());
+    let bound = sagitta(ring + tube, n) + sagitta(tube, m) + 1e-6;
+    for distance in [
+        Distance::by_pseudonormals(&mesh),
+        Distance::by_winding(&mesh),
+    ] {
+        for &point in around(&mesh, 2000).as_chunks::<3>().0 {
+            let [x, y, z] = vector::widen(point);
+            let expected = (x.hypot(y) - ring).hypot(z) - tube;
+            let found = f64::from(distance.at(point, f32::INFINITY));
+            assert!(
+                (found - expected).abs() < bound,
+                "{point:?}: {found} for {expected}"
+            );
         }
     }
 }
@@ -343,6 +383,27 @@ fn sheet(height: impl Fn(f32, f32) -> f32) -> Mesh {
 }
 
 /// Solids with a hole have an inside, whichever way they look; flat and wavy sheets have none.
+/// Where bodies overlap, the nearest face may be one within the other body.
+#[test]
+fn meshes_that_intersect_themselves_are_told_and_have_one_inside() {
+    let mut warnings = Vec::new();
+    let overlapping = cubes(&[(0.5, 0.0, false), (0.5, 0.6, false)]);
+    let (body, frame) = body(overlapping, &mut warnings);
+    assert!(
+        warnings.iter().any(|w| w.contains("intersects itself")),
+        "{warnings:?}"
+    );
+    // In the first, in both, just beside the inner faces, in the second; before, above and behind.
+    let inside = [-0.4, 0.3, 0.11, 0.49, 1.0];
+    let outside = [[-0.6, 0.0, 0.0], [0.3, 0.0, 0.6], [1.2, 0.0, 0.0]];
+    let inside = inside.map(|x| ([x, 0.0, 0.0], true));
+    for (point, is_inside) in inside.into_iter().chain(outside.map(|p| (p, false))) {
+        let mut distance = [f32::INFINITY];
+        body.distances(&frame.coordinate(point), &mut distance);
+        assert_eq!(distance[0] < 0.0, is_inside, "{point:?}");
+    }
+}
+
 #[test]
 fn open_meshes_have_an_inside_when_they_nearly_close() {
     let open_cube = |inwards: bool| {
@@ -391,29 +452,6 @@ fn flat_and_boundless_extents_are_no_accident() {
     }
     let place = Body::place(&Content::Mesh(mesh), &mut Vec::new());
     assert!(place.is_err_and(|error| error.contains("scale it down")));
-}
-
-/// What a perfect network says is its target again, whatever a field makes of it in between.
-#[test]
-fn outputs_of_fields_are_targets() {
-    use DistanceTarget::{Occupancy, Sdf, TruncatedSdf, Unsigned};
-    for target in [Sdf, TruncatedSdf, Occupancy, Unsigned] {
-        for distance in [-0.7, -0.05, -0.004, 0.0, 0.003, 0.09, 0.4] {
-            let learnt = target.target(distance);
-            let again = target.output(target.field(learnt));
-            assert!(
-                (again - learnt).abs() < 1e-6,
-                "{target:?} at {distance}: {again}"
-            );
-        }
-        let slack = if target == Occupancy { f32::MAX } else { 0.0 };
-        assert_eq!(target.slack(), slack);
-        // Beyond the last target a network may then say anything.
-        if slack > 0.0 {
-            assert_eq!(target.field(7.0), target.field(1.0));
-            assert_eq!(target.output(target.field(7.0)), target.target(9.0));
-        }
-    }
 }
 
 /// An editor's byte order mark is no part of the first word.
