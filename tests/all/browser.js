@@ -10,7 +10,33 @@ addEventListener("load", async () => {
     found.broken = all("img[src]").filter((image) => !image.naturalWidth).length;
     found.loaded = performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => !name.startsWith("data:"));
     found.wide = document.documentElement.scrollWidth > innerWidth;
-    found.alt = all("img").filter((image) => !image.alt).length;
+    found.alt = all("img[src]").filter((image) => !image.alt).length;
+
+    // Tables, as they are shown
+    const shown = (element) => element.offsetParent !== null;
+    const cells = (table) => [...table.rows].map((row) => [...row.cells].map((cell) => cell.innerText.trim()));
+    found.tables = all("table").filter(shown).map(cells);
+
+    // Colours (WCAG 2.1, relative luminance and contrast)
+    const luminance = (colour) => {
+      const linear = colour.match(/[\d.]+/g).slice(0, 3).map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+      return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+    };
+    const colours = getComputedStyle(document.body);
+    const [ink, paper] = [colours.color, colours.backgroundColor].map(luminance);
+    found.dark = paper < ink;
+    found.contrast = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+
+    // Inputs
+    const chooser = document.getElementById("input");
+    const seen = () => all("section.input").filter(shown).map((section) => section.dataset.input);
+    if (chooser) {
+      found.seen = ["all", "1", "0"].map((value) => {
+        chooser.value = value;
+        chooser.dispatchEvent(new Event("change"));
+        return seen();
+      });
+    }
 
     // Charts
     const curves = document.querySelector("[data-chart=curves]");
@@ -23,7 +49,8 @@ addEventListener("load", async () => {
     found.tips = [box.left, box.right].map((clientX) => {
       const at = { clientX, clientY: box.top + box.height / 2, bubbles: true };
       curves.querySelector("svg").dispatchEvent(new PointerEvent("pointermove", at));
-      return curves.querySelector(".tip").hidden ? "" : curves.querySelector(".tip").textContent;
+      const tip = curves.querySelector(".tip");
+      return tip.hidden ? [] : [...tip.querySelectorAll(".values > span")].map((span) => span.textContent);
     });
 
     // Zoom

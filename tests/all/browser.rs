@@ -179,10 +179,18 @@ fn pictures_are_zoomed_and_compared_in_a_browser() {
         };
         let most = last("siren").max(last("wire"));
         for model in ["siren", "wire"] {
-            assert!(start.as_str().unwrap().contains(model), "{start}");
+            // At the beginning, the first point of each.
+            let report = place.json(&format!("c/{model}/report.json"));
+            let first = &report["training"]["curve"][0]["running_psnr_db"];
+            let first = format!("{:.2}", first.as_f64().unwrap());
+            let pairs: Vec<&[Value]> = list(start).chunks(2).collect();
+            assert!(
+                pairs.contains(&&[model.into(), first.into()][..]),
+                "{start}"
+            );
             let lasts = last(model) > 0.996 * most;
             let is_over = last(model) < 0.994 * most;
-            let is_shown = end.as_str().unwrap().contains(model);
+            let is_shown = list(end).contains(&model.into());
             assert!(if is_shown { !is_over } else { !lasts }, "{end}");
         }
 
@@ -211,6 +219,53 @@ fn pictures_are_zoomed_and_compared_in_a_browser() {
             found["copied"],
             "inr fit icon.png --config c/siren/recipe.toml --out c/siren-again --device cpu"
         );
+    }
+}
+
+/// What the tables of the page show is what the file beside it says, rounded; on a phone, in the dark, with several inputs and seeds.
+#[test]
+fn figures_in_a_browser_are_those_of_the_comparison() {
+    let place = Place::new();
+    let line = format!("compare icon.png leaf.png --models siren,wire --seeds 2 {TINY} --out c");
+    place.run(&line).done();
+    let light = open(&place, "c/report.html", 1280, &[]);
+    let dark = ["--blink-settings=preferredColorScheme=0"];
+    let Some((light, dark)) = light.zip(open(&place, "c/report.html", 390, &dark)) else {
+        return;
+    };
+    let summary = place.json("c/compare.json");
+    let figure = |value: &Value, digits| format!("{:.digits$}", value.as_f64().unwrap());
+    for (found, is_dark) in [(&light, false), (&dark, true)] {
+        assert_eq!(found["dark"], is_dark, "{found}");
+        assert!(found["contrast"].as_f64().unwrap() > 7.0, "{found}");
+        assert_eq!(found["seen"], serde_json::json!([["0", "1"], ["1"], ["0"]]));
+        // Of the first input, which is the one that is seen, after the means over both.
+        let [means, of_input, fits] = list(&found["tables"]) else {
+            panic!("{found}");
+        };
+        let input = &summary["inputs"][0];
+        for (table, rows) in [(means, &summary["means"]), (of_input, &input["means"])] {
+            for row in list(rows) {
+                let psnr = figure(&row["metrics"]["psnr_db"], 2);
+                let deviation = figure(&row["standard_deviation"]["psnr_db"], 3);
+                let shown = list(table).iter().map(list);
+                let mut of_model = shown.filter(|cells| cells[1] == row["model"]);
+                let cells = of_model.next().unwrap();
+                assert!(
+                    cells.contains(&format!("{psnr} ± {deviation}").into()),
+                    "{table}"
+                );
+            }
+        }
+        for fit in list(&input["models"]) {
+            let model = fit["model"].as_str().unwrap();
+            let name: Value = format!("{model} seed {}", fit["seed"]).into();
+            let psnr: Value = figure(&fit["metrics"]["psnr_db"], 2).into();
+            let ssim: Value = figure(&fit["metrics"]["ssim"], 4).into();
+            let row = list(fits).iter().map(list).find(|row| row[1] == name);
+            let row = row.unwrap_or_else(|| panic!("{name} has no row: {fits}"));
+            assert!(row.contains(&psnr) && row.contains(&ssim), "{fits}");
+        }
     }
 }
 
