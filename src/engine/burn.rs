@@ -130,14 +130,15 @@ impl Engine for BurnEngine {
         for (chunk, coordinates) in batch.coordinates.chunks(ROWS_AT_ONCE * d_in).enumerate() {
             let rows = coordinates.len() / d_in;
             let input = self.upload(coordinates, [rows, d_in], &device);
+            let targets = &batch.targets[chunk * ROWS_AT_ONCE * d_out..][..rows * d_out];
+            let target = self.upload(targets, [rows, d_out], &device);
             let [value, square] = if loss.needs_normals() {
                 let normals = &batch.normals[chunk * ROWS_AT_ONCE * d_in..][..rows * d_in];
                 let normals = self.upload(normals, [rows, d_in], &device);
                 let (value, gradient) = forward_with_gradient(network, &leaves, input);
-                Oriented::new(batch.coordinates.len() / d_in).sum(value, gradient, normals)
+                let rule = Oriented::new(batch.coordinates.len() / d_in);
+                rule.sum(value, gradient, target, normals)
             } else {
-                let targets = &batch.targets[chunk * ROWS_AT_ONCE * d_out..][..rows * d_out];
-                let target = self.upload(targets, [rows, d_out], &device);
                 let difference = difference(forward(network, &leaves, input), target, batch.slack);
                 let square = difference.clone().inner().square().sum();
                 [loss.sum(difference), square].map(|sum| sum.mul_scalar(scale))

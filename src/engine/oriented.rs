@@ -4,10 +4,12 @@
 //!
 //! ```text
 //! on the surface:   3000 |f| + 100 (1 − cos(∇f, n)) + 50 | |∇f| − 1 |
-//! off the surface:  100 exp(−100 |f|)               + 50 | |∇f| − 1 |
+//! off the surface:  100 h(100 s f)                  + 50 | |∇f| − 1 |,   h(u) = exp(−u) for u ≥ 0, 1 − u below
 //! ```
 //!
-//! The weights are those of the authors' code; α = 100 keeps values off the surface away from zero. The loss is the mean over the rows.
+//! The weights are those of the authors' code; α = 100 keeps values off the surface away from zero. s is the side of the place, the sign of its target;
+//! where that is 0 and no side is known, s f is |f| and the loss that of the paper. The paper never has a side, and leaves surfaces between two wrong
+//! ones, which cost it little; that h goes on below 0 as a straight line is ours. The loss is the mean over the rows.
 
 use burn::tensor::Tensor;
 
@@ -38,13 +40,13 @@ impl Oriented {
 
     /// Adds the rows of a tile to `measured` and writes the gradients of f and of ∇f.
     ///
-    /// `value`: `[rows]`; `tangents`: `[d, rows]`, ∇f axis by axis; `normals`: `[rows, d]`, zeros off the surface. `gradients`: of `value`
-    /// and of `tangents`.
+    /// `value`: `[rows]`; `tangents`: `[d, rows]`, ∇f axis by axis; `targets`: `[rows]`, whose signs are sides; `normals`: `[rows, d]`, zeros off the
+    /// surface. `gradients`: of `value` and of `tangents`.
     pub fn rows(
         self,
         value: &[f32],
         tangents: &[f32],
-        normals: &[f32],
+        [targets, normals]: [&[f32]; 2],
         [grad_value, grad_tangents]: [&mut [f32]; 2],
         measured: &mut Measured,
     ) {
@@ -75,9 +77,14 @@ impl Oriented {
                 }
                 measured.mean_squared_error += f64::from(self.scale * f * f);
             } else {
-                let near = OFF_SURFACE * (-SHARPNESS * f.abs()).exp();
-                loss += near;
-                slope = -SHARPNESS * near * f.signum();
+                let side = match targets[row] {
+                    0.0 => f.signum(),
+                    target => target.signum(),
+                };
+                let within = SHARPNESS * side * f;
+                let near = OFF_SURFACE * (-within.max(0.0)).exp();
+                loss += near - OFF_SURFACE * within.min(0.0);
+                slope = -SHARPNESS * near * side;
                 for axis in 0..d {
                     grad_tangents[at(axis)] = self.scale * along * tangents[at(axis)];
                 }
@@ -89,8 +96,14 @@ impl Oriented {
 
     /// The plain twin: the loss of some rows, and their part of the mean squared error on the surface.
     ///
-    /// `value`: `[n, 1]`; `gradient` and `normals`: `[n, d]`.
-    pub fn sum(self, value: Tensor<2>, gradient: Tensor<2>, normals: Tensor<2>) -> [Tensor<1>; 2] {
+    /// `value` and `targets`: `[n, 1]`; `gradient` and `normals`: `[n, d]`.
+    pub fn sum(
+        self,
+        value: Tensor<2>,
+        gradient: Tensor<2>,
+        targets: Tensor<2>,
+        normals: Tensor<2>,
+    ) -> [Tensor<1>; 2] {
         let length = normals.clone().square().sum_dim(1).sqrt();
         let on = length.clone().sign();
         let off = on.clone().neg().add_scalar(1.0);
@@ -105,10 +118,13 @@ impl Oriented {
         let absolute = value.clone().abs();
         let on_surface =
             absolute.clone().mul_scalar(SURFACE) + cosine.neg().add_scalar(1.0).mul_scalar(NORMAL);
-        let off_surface = absolute
-            .mul_scalar(-SHARPNESS)
-            .exp()
-            .mul_scalar(OFF_SURFACE);
+        let has_no_side = targets.clone().equal_elem(0.0);
+        let within = value.clone() * targets.sign();
+        let within = within
+            .mask_where(has_no_side, absolute)
+            .mul_scalar(SHARPNESS);
+        let near = within.clone().clamp_min(0.0).neg().exp();
+        let off_surface = (near - within.clamp_max(0.0)).mul_scalar(OFF_SURFACE);
         let eikonal = norm.sub_scalar(1.0).abs().mul_scalar(EIKONAL);
         let loss = on.clone() * on_surface + off * off_surface + eikonal;
         let on_surface = value.inner().square() * on.inner();

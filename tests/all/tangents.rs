@@ -15,7 +15,7 @@ fn linear(width: usize) -> LayerConfig {
     })
 }
 
-/// Points of which every third is on the surface.
+/// Points of which every third is on the surface, and the others on one side, the other, or an unknown one.
 fn oriented_batch(rows: usize, d_in: usize) -> Batch {
     let mut normals = uniform_f32(32, rows * d_in, -1.0, 1.0);
     for (row, normal) in normals.chunks_mut(d_in).enumerate() {
@@ -25,7 +25,9 @@ fn oriented_batch(rows: usize, d_in: usize) -> Batch {
     }
     Batch {
         coordinates: uniform_f32(31, rows * d_in, -1.0, 1.0),
-        targets: vec![0.0; rows],
+        targets: (0..rows)
+            .map(|row| [0.4, -0.3, 0.0, 0.2][row % 4])
+            .collect(),
         normals,
         ..Batch::default()
     }
@@ -143,27 +145,30 @@ fn a_flat_field_has_finite_gradients() {
 }
 
 /// f = 0.6 x + 0.8 y + 0.1 has |∇f| = 1; the first row is on the surface at f = 0.1 with its normal at right angles to ∇f, the second off it at
-/// f = 0.7.
+/// f = 0.7, where no side is known, where that is the side, and where it is the wrong one.
 #[test]
 fn the_loss_is_that_of_its_formula() {
     let network = Network::new(vec![linear(1)], 2, 1, &Hints::default()).unwrap();
     let mut parameters = network.initialize(0);
     parameters.tensors[0].values = vec![0.6, 0.8];
     parameters.tensors[1].values = vec![0.1];
-    let batch = Batch {
-        coordinates: vec![0.0, 0.0, 1.0, 0.0],
-        targets: vec![0.0; 2],
-        normals: vec![0.8, -0.6, 0.0, 0.0],
-        ..Batch::default()
-    };
     let on = 3000.0 * 0.1 + 100.0 * (1.0 - 0.0);
-    let off = 100.0 * (-100.0 * 0.7_f64).exp();
-    let (measured, _) = run(&mut TiledEngine::default(), &network, &parameters, &batch);
-    assert_close(&[measured.loss], &[(on + off) / 2.0], 1e-5, "loss");
-    assert_close(
-        &[measured.mean_squared_error],
-        &[0.01 / 2.0],
-        1e-5,
-        "f² on the surface",
-    );
+    let right = 100.0 * (-100.0 * 0.7_f64).exp();
+    let wrong = 100.0 * (1.0 + 100.0 * 0.7);
+    for (target, off) in [(0.0, right), (0.4, right), (-0.4, wrong)] {
+        let batch = Batch {
+            coordinates: vec![0.0, 0.0, 1.0, 0.0],
+            targets: vec![0.0, target],
+            normals: vec![0.8, -0.6, 0.0, 0.0],
+            ..Batch::default()
+        };
+        let (measured, _) = run(&mut TiledEngine::default(), &network, &parameters, &batch);
+        assert_close(&[measured.loss], &[(on + off) / 2.0], 1e-5, "loss");
+        assert_close(
+            &[measured.mean_squared_error],
+            &[0.01 / 2.0],
+            1e-5,
+            "f² on the surface",
+        );
+    }
 }

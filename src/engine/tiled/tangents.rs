@@ -81,8 +81,9 @@ pub(super) fn loss_and_gradients(
     let parts: Vec<Sums> = batch
         .coordinates
         .par_chunks(part_rows * d_in)
+        .zip(batch.targets.par_chunks(part_rows))
         .zip(batch.normals.par_chunks(part_rows * d_in))
-        .map(|(coordinates, normals)| {
+        .map(|((coordinates, targets), normals)| {
             let mut sums = Sums {
                 gradients: parameters
                     .tensors
@@ -95,11 +96,9 @@ pub(super) fn loss_and_gradients(
                 },
             };
             let mut tapes: Vec<Tape> = layers.iter().map(|_| Tape::default()).collect();
-            for (x, normals) in coordinates
-                .chunks(ROWS * d_in)
-                .zip(normals.chunks(ROWS * d_in))
-            {
-                tile(&layers, &mut tapes, rule, x, normals, &mut sums);
+            let tiles = coordinates.chunks(ROWS * d_in).zip(targets.chunks(ROWS));
+            for ((x, targets), normals) in tiles.zip(normals.chunks(ROWS * d_in)) {
+                tile(&layers, &mut tapes, rule, x, [targets, normals], &mut sums);
             }
             sums
         })
@@ -162,7 +161,7 @@ fn tile(
     tapes: &mut [Tape],
     rule: Oriented,
     x: &[f32],
-    normals: &[f32],
+    wanted: [&[f32]; 2],
     sums: &mut Sums,
 ) {
     let d_in = layers[0].d_in;
@@ -179,7 +178,7 @@ fn tile(
     }
     let (mut grad_value, mut grad_tangents) = (vec![0.0; rows], vec![0.0; rows * d_in]);
     let gradients = [&mut grad_value[..], &mut grad_tangents[..]];
-    rule.rows(&value, &tangents, normals, gradients, &mut sums.measured);
+    rule.rows(&value, &tangents, wanted, gradients, &mut sums.measured);
     for (index, (layer, tape)) in layers.iter().zip(tapes).enumerate().rev() {
         layer.backward_weights(
             &mut grad_value,
