@@ -140,9 +140,6 @@ impl Fit {
         request.model.clone_from(&self.model);
         request.file.clone_from(&self.config);
         let kind = signal.layout().kind();
-        if let Some(remark) = request.remark(kind) {
-            talk.say(&remark);
-        }
         let path = match &self.out {
             Some(path) => path.clone(),
             None => {
@@ -163,6 +160,9 @@ impl Fit {
         }
         check(&request, kind)?;
         let resolved = resolve(&request, &SignalFacts::of(signal))?;
+        if let Some(remark) = request.remark(kind) {
+            talk.say(&remark);
+        }
         let folder = Folder::open(&path, self.flags.force, self.resume)?;
         Ok((resolved, folder))
     }

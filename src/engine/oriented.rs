@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The weights are those of the authors' code; α = 100 keeps values off the surface away from zero. s is the side of the place, the sign of its target;
-//! where that is 0 and no side is known, s f is |f| and the loss that of the paper. The paper never has a side, and leaves surfaces between two wrong
-//! ones, which cost it little; that h goes on below 0 as a straight line is ours. The loss is the mean over the rows.
+//! where that is 0, s f is |f| and the loss that of the paper, which never has a side, and leaves surfaces between two wrong ones, which cost it little.
+//! That h goes on below 0 as a straight line is ours. The loss is the mean over the rows.
 
 use burn::tensor::Tensor;
 
@@ -23,6 +23,11 @@ const OFF_SURFACE: f32 = 100.0;
 const SHARPNESS: f32 = 100.0;
 /// |∇f| below which its direction means nothing.
 const SMALLEST_GRADIENT: f32 = 1e-8;
+
+/// −1, 0 or 1: the slope of |x|, which at 0 is 0 in the plain form.
+fn sign(x: f32) -> f32 {
+    if x == 0.0 { 0.0 } else { x.signum() }
+}
 
 /// The loss of a batch, row by row.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +73,7 @@ impl Oriented {
                 let dot: f32 = (0..d).map(|axis| tangents[at(axis)] * normal[axis]).sum();
                 let cosine = dot / (safe * length);
                 loss += SURFACE * f.abs() + NORMAL * (1.0 - cosine);
-                slope = SURFACE * f.signum();
+                slope = SURFACE * sign(f);
                 for axis in 0..d {
                     let towards = normal[axis] / (safe * length);
                     let tangent = tangents[at(axis)];
@@ -78,13 +83,16 @@ impl Oriented {
                 measured.mean_squared_error += f64::from(self.scale * f * f);
             } else {
                 let side = match targets[row] {
-                    0.0 => f.signum(),
+                    0.0 => sign(f),
                     target => target.signum(),
                 };
                 let within = SHARPNESS * side * f;
-                let near = OFF_SURFACE * (-within.max(0.0)).exp();
-                loss += near - OFF_SURFACE * within.min(0.0);
-                slope = -SHARPNESS * near * side;
+                let (height, fall) = match within < 0.0 {
+                    true => (1.0 - within, 1.0),
+                    false => ((-within).exp(), (-within).exp()),
+                };
+                loss += OFF_SURFACE * height;
+                slope = -OFF_SURFACE * SHARPNESS * fall * side;
                 for axis in 0..d {
                     grad_tangents[at(axis)] = self.scale * along * tangents[at(axis)];
                 }
@@ -123,8 +131,12 @@ impl Oriented {
         let within = within
             .mask_where(has_no_side, absolute)
             .mul_scalar(SHARPNESS);
+        let is_wrong = within.clone().lower_elem(0.0);
+        // Bounded where it is not taken, for there it has no end.
         let near = within.clone().clamp_min(0.0).neg().exp();
-        let off_surface = (near - within.clamp_max(0.0)).mul_scalar(OFF_SURFACE);
+        let off_surface = near
+            .mask_where(is_wrong, within.neg().add_scalar(1.0))
+            .mul_scalar(OFF_SURFACE);
         let eikonal = norm.sub_scalar(1.0).abs().mul_scalar(EIKONAL);
         let loss = on.clone() * on_surface + off * off_surface + eikonal;
         let on_surface = value.inner().square() * on.inner();

@@ -39,7 +39,7 @@ pub struct ComparedInput {
     pub input: InputReport,
     /// The models, in the order asked for; of reduced inputs first the filters.
     pub models: Vec<ComparedModel>,
-    /// Every model over the seeds, where there are several and each model has been fitted with all of them.
+    /// Every model over the seeds, where there are several inputs of the kind and several seeds, with all of which each model has been fitted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub means: Vec<ComparedMean>,
     /// The fits that failed, which have no row among the models.
@@ -149,12 +149,20 @@ impl CompareReport {
     /// If there is no such input.
     pub fn set(&mut self, input: usize, models: Vec<ComparedModel>) {
         self.inputs[input].models = models;
-        self.take_means(input);
+        self.take_means();
     }
 
-    /// Makes the means again that an input has part in.
-    fn take_means(&mut self, input: usize) {
-        self.inputs[input].means = means::over_seeds(&self.inputs[input], &self.seeds);
+    /// Makes all means of the rows of the models; a file of an earlier version may have none of single inputs.
+    pub fn take_means(&mut self) {
+        let kinds = self.inputs.iter().map(|input| input.input.kind());
+        let kinds: Vec<String> = kinds.map(String::from).collect();
+        for (input, kind) in self.inputs.iter_mut().zip(&kinds) {
+            // Of a single input they are the means of its kind.
+            input.means = match kinds.iter().filter(|other| *other == kind).count() {
+                1 => Vec::new(),
+                _ => means::over_seeds(input, &self.seeds),
+            };
+        }
         self.means = means::means(&self.inputs, &self.seeds);
     }
 
@@ -172,7 +180,7 @@ impl CompareReport {
     /// If there is no such input.
     pub fn add(&mut self, input: usize, model: ComparedModel) {
         self.inputs[input].models.push(model);
-        self.take_means(input);
+        self.take_means();
     }
 }
 

@@ -137,9 +137,17 @@ fn a_flat_field_has_finite_gradients() {
             Box::<TiledEngine>::default(),
             Box::new(BurnEngine::new(Device::flex())),
         ];
-        for mut engine in engines {
-            let (measured, gradients) = run(engine.as_mut(), &network, &parameters, &batch);
-            assert!(measured.loss.is_finite() && gradients.is_finite(), "{name}");
+        let [(tiled, a), (plain, b)] =
+            engines.map(|mut engine| run(engine.as_mut(), &network, &parameters, &batch));
+        assert!(tiled.loss.is_finite() && a.is_finite(), "{name}");
+        assert_close(&[tiled.loss], &[plain.loss], 1e-5, &name);
+        for (a, b) in a.tensors.iter().zip(&b.tensors) {
+            assert_close(
+                &a.values,
+                &b.values,
+                1e-4,
+                &format!("{name}, by {}", a.name),
+            );
         }
     }
 }
@@ -162,13 +170,19 @@ fn the_loss_is_that_of_its_formula() {
             normals: vec![0.8, -0.6, 0.0, 0.0],
             ..Batch::default()
         };
-        let (measured, _) = run(&mut TiledEngine::default(), &network, &parameters, &batch);
-        assert_close(&[measured.loss], &[(on + off) / 2.0], 1e-5, "loss");
-        assert_close(
-            &[measured.mean_squared_error],
-            &[0.01 / 2.0],
-            1e-5,
-            "f² on the surface",
-        );
+        let engines: [Box<dyn Engine>; 2] = [
+            Box::<TiledEngine>::default(),
+            Box::new(BurnEngine::new(Device::flex())),
+        ];
+        for mut engine in engines {
+            let (measured, _) = run(engine.as_mut(), &network, &parameters, &batch);
+            assert_close(&[measured.loss], &[(on + off) / 2.0], 1e-5, "loss");
+            assert_close(
+                &[measured.mean_squared_error],
+                &[0.01 / 2.0],
+                1e-5,
+                "f² on the surface",
+            );
+        }
     }
 }

@@ -179,7 +179,13 @@ impl Compare {
     ) -> Result<PlannedInput, CliError> {
         let signal = load_signal(input, talk)?;
         let layout = signal.layout();
-        if let Some(remark) = self.flags.request()?.remark(layout.kind()) {
+        let is_first = plan
+            .inputs
+            .iter()
+            .all(|other| other.layout.kind() != layout.kind());
+        if let Some(remark) = self.flags.request()?.remark(layout.kind())
+            && is_first
+        {
             talk.say(&remark);
         }
         let root = plan.folder.path();

@@ -32,8 +32,10 @@ impl Gathered {
         if let [folder] = folders
             && let Some(bytes) = read(&folder.join(folder::COMPARE))?
         {
+            let mut report: CompareReport = parse(&folder.join(folder::COMPARE), &bytes)?;
+            report.take_means();
             return Ok(Self {
-                report: parse(&folder.join(folder::COMPARE), &bytes)?,
+                report,
                 root: folder.clone(),
             });
         }

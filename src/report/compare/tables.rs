@@ -52,18 +52,17 @@ impl CompareReport {
                 .iter()
                 .filter(|input| input.input.kind() == kind)
         };
-        let count = inputs().count();
         let of_inputs = inputs().flat_map(|input| {
             let models = input.models.iter();
             let failures = input.failures.iter();
-            // Of a single input they are the means of its kind, which come last.
-            let means = input.means.iter().filter(|_| count > 1);
+            let means = input.means.iter();
             models
                 .map(|model| Row::new(input, model))
                 .chain(failures.map(|failure| Row::failed(input, failure)))
                 .chain(means.map(|mean| Row::over_seeds(input, mean)))
         });
         let means = || self.means.iter().filter(|mean| mean.kind == kind);
+        let count = inputs().count();
         let rows: Vec<Row> = of_inputs
             .chain(means().map(|mean| Row::mean(mean, count)))
             .collect();

@@ -59,13 +59,13 @@ fn heading(metric: &str) -> String {
 /// The models of an input, the best first; of several inputs and seeds first their means over the seeds, and then every fit.
 pub(super) fn ranking(input: &ComparedInput, report: &CompareReport, styles: &Styles) -> String {
     let seeded = report.seeds.len() > 1;
-    // Of a single input they are the means of the whole comparison, which stand above.
-    if input.means.is_empty() || report.inputs.len() == 1 {
+    if input.means.is_empty() {
         return fits(input, "Models, the best first", seeded, styles);
     }
     let means: Vec<&ComparedMean> = input.means.iter().collect();
-    mean_table(&means, "Means over the seeds, the best first", styles)
-        + &fits(input, "Every fit, the best first", seeded, styles)
+    let means = mean_table(&means, "Means over the seeds, the best first", styles);
+    let fits = fits(input, "Every fit, the best first", seeded, styles);
+    format!("<h3>Means over the seeds</h3>\n{means}<h3>Every fit</h3>\n{fits}")
 }
 
 fn fits(input: &ComparedInput, caption: &str, seeded: bool, styles: &Styles) -> String {

@@ -382,7 +382,6 @@ fn sheet(height: impl Fn(f32, f32) -> f32) -> Mesh {
     }
 }
 
-/// Solids with a hole have an inside, whichever way they look; flat and wavy sheets have none.
 /// Where bodies overlap, the nearest face may be one within the other body.
 #[test]
 fn meshes_that_intersect_themselves_are_told_and_have_one_inside() {
@@ -404,6 +403,7 @@ fn meshes_that_intersect_themselves_are_told_and_have_one_inside() {
     }
 }
 
+/// Solids with a hole have an inside, whichever way they look; flat and wavy sheets have none.
 #[test]
 fn open_meshes_have_an_inside_when_they_nearly_close() {
     let open_cube = |inwards: bool| {
