@@ -78,39 +78,47 @@ fn other_formats_are_decoded_or_refused_in_a_sentence() {
 }
 
 /// `tests/reference/make_sounds.py` made them: half a second of 0.5 sin(2 π 440 t) on the left and 0.25 sin(2 π 1000 t) on the right, in 16 bits.
-/// A lossy format must have them in their places, as a tone that is late by a sample has an SNR of 15 dB on the left.
+/// libsndfile decodes Vorbis to SNRs of 37.3 and 23.6 dB; a tone that is late by a sample has 15 and 8. Of MP3 an encoder puts silence before, of at most
+/// 2,400 samples, which no decoder need know of.
 #[cfg(feature = "audio-formats")]
 #[test]
-fn flac_is_exact_and_lossy_formats_are_in_time() {
-    for (name, format, lowest_snr_db) in [
-        ("tone.flac", SampleFormat::Pcm16, f64::INFINITY),
-        ("tone.ogg", SampleFormat::Float, 25.0),
-        ("tone.mp3", SampleFormat::Float, 25.0),
+fn flac_is_exact_and_lossy_formats_hold_their_tones() {
+    const COMPARED: usize = 5500;
+    let tones: [(f64, f64); 2] = [(0.5, 440.0), (0.25, 1000.0)];
+    for (name, format, lowest_snr_db, latest) in [
+        ("tone.flac", SampleFormat::Pcm16, f64::INFINITY, 0),
+        ("tone.ogg", SampleFormat::Float, 20.0, 0),
+        ("tone.mp3", SampleFormat::Float, 20.0, 2400),
     ] {
         let sound = sound(&repository().join("tests/reference").join(name));
         let layout = &sound.layout;
-        assert_eq!(
-            (layout.sample_rate, layout.channels, layout.frames),
-            (16_000, 2, 8000),
-            "{name}"
-        );
+        assert_eq!((layout.sample_rate, layout.channels), (16_000, 2), "{name}");
         assert_eq!(layout.format, format, "{name}");
-        for (channel, (strength, frequency)) in
-            [(0.5, 440.0), (0.25, 1000.0)].into_iter().enumerate()
-        {
+        match latest {
+            0 => assert_eq!(layout.frames, 8000, "{name}"),
+            _ => assert!(layout.frames >= 8000, "{name}: {}", layout.frames),
+        }
+        let snr_db = |late: usize, channel: usize| {
+            let (strength, frequency) = tones[channel];
             let (mut signal, mut error) = (0.0, 0.0);
-            for (i, frame) in sound.samples.chunks(2).enumerate() {
+            for (i, frame) in sound
+                .samples
+                .chunks(2)
+                .skip(late)
+                .take(COMPARED)
+                .enumerate()
+            {
                 let t = i as f64 / 16_000.0;
-                let value: f64 = strength * (std::f64::consts::TAU * frequency * t).sin();
+                let value = strength * (std::f64::consts::TAU * frequency * t).sin();
                 let value = (32_768.0 * value).round() / 32_768.0;
                 signal += value.powi(2);
                 error += (value - f64::from(frame[channel])).powi(2);
             }
-            let snr_db = 10.0 * (signal / error).log10();
-            assert!(
-                snr_db >= lowest_snr_db,
-                "{name}, channel {channel}: {snr_db} dB"
-            );
-        }
+            10.0 * (signal / error).log10()
+        };
+        // Both channels by the same way.
+        let found = (0..=latest).map(|late| snr_db(late, 0).min(snr_db(late, 1)));
+        let found = found.fold(f64::NEG_INFINITY, f64::max);
+        assert!(found >= lowest_snr_db, "{name}: {found} dB");
     }
 }
