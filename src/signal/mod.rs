@@ -118,6 +118,11 @@ pub trait Signal: Any + Send + Sync {
     /// How fast the signal varies along each axis; frequencies of a network are derived from it.
     fn spectrum(&self) -> Spectrum;
 
+    /// The smallest and the largest target; at most [-1, 1] of values that have a range, which is what is said where they are not looked at.
+    fn values(&self) -> [f32; 2] {
+        [-1.0, 1.0]
+    }
+
     /// CRC-32 of what there is to learn, whatever the target is: of the targets of at most 2²⁰ samples spread evenly. Another one tells that
     /// a file is not the one that was fitted.
     fn checksum(&self) -> u32 {
@@ -288,13 +293,13 @@ pub fn cell_centre(index: usize, count: usize) -> f64 {
 
 /// What one kind of signal can do with a file.
 struct Kind {
-    /// Whether the content (or, where content says nothing, the extension) is of this kind.
-    recognises: fn(&Source) -> bool,
+    /// Whether the content (or, where content says nothing, this extension) is of this kind.
+    recognises: fn(&Source, &str) -> bool,
     load: fn(Source) -> Result<Box<dyn Signal>, SignalError>,
     probe: fn(Source) -> Result<Layout, SignalError>,
 }
 
-/// Every kind of signal, asked in this order.
+/// Every kind of signal, asked in this order, of content first and of names after that.
 static KINDS: &[Kind] = &[sound::KIND, image::KIND, shape::KIND];
 
 /// Decodes a file into a signal whose kind is told by its content; a name such as `sdf:torus(0.5,0.2)` is a shape by formula.
@@ -342,7 +347,9 @@ pub fn name(path: &Path) -> String {
 
 fn open(path: &Path) -> Result<(&'static Kind, Source), SignalError> {
     let source = Source::open(path)?;
-    match KINDS.iter().find(|kind| (kind.recognises)(&source)) {
+    let extension = source.extension();
+    let kind_by = |name| KINDS.iter().find(|kind| (kind.recognises)(&source, name));
+    match kind_by("").or_else(|| kind_by(&extension)) {
         Some(kind) => Ok((kind, source)),
         None => Err(SignalError::Unknown { path: path.into() }),
     }

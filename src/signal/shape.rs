@@ -51,7 +51,7 @@ pub const SAMPLES: usize = samples::COUNT;
 
 /// The entry of shapes in the table of kinds.
 pub(super) const KIND: Kind = Kind {
-    recognises: |source| format(source).is_some(),
+    recognises: |source, extension| Format::of(&source.head, extension).is_some(),
     load: |source| Ok(Box::new(Shape::decode(source)?)),
     probe: |source| Ok(Layout::Shape(Shape::probe(source)?)),
 };
@@ -120,18 +120,13 @@ pub(super) fn formula(path: &Path) -> Option<&str> {
     path.to_str()?.strip_prefix("sdf:")
 }
 
-fn format(source: &Source) -> Option<Format> {
-    let extension = source.path.extension().unwrap_or_default();
-    Format::of(&source.head, &extension.to_string_lossy())
-}
-
 /// What a file holds, and in which format.
 fn content(
     mut source: Source,
     warnings: &mut Vec<String>,
 ) -> Result<(Format, Content), SignalError> {
     let path = source.path.clone();
-    let Some(format) = format(&source) else {
+    let Some(format) = Format::of(&source.head, &source.extension()) else {
         return Err(SignalError::Unknown { path });
     };
     let mut bytes = Vec::new();

@@ -19,7 +19,7 @@ use super::{
 
 /// The entry of sounds in the table of kinds.
 pub(super) const KIND: Kind = Kind {
-    recognises: |source| decode::recognises(source) || encoded::format(source).is_some(),
+    recognises: |source, _| decode::recognises(source) || encoded::format(source).is_some(),
     load: |source| {
         Ok(Box::new(match encoded::format(&source) {
             Some(format) => encoded::decode(source, format)?,

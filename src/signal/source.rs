@@ -23,6 +23,12 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// What the name ends with, without the dot; nothing of a name without one.
+    pub fn extension(&self) -> String {
+        let extension = self.path.extension().unwrap_or_default();
+        extension.to_string_lossy().into()
+    }
+
     /// Opens a regular file.
     pub fn open(path: &Path) -> Result<Source, SignalError> {
         let unreadable = |source: io::Error| match source.kind() {

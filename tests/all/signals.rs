@@ -1,6 +1,7 @@
 //! Picture files as signals: every format there and back, orientation, coordinates, and a clear error for every bad file.
 
 use super::picture_files;
+use super::program::repository;
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -197,6 +198,18 @@ fn the_content_wins_over_the_extension() {
     };
     let loaded = Folder::new().load("big.tif", &tiff.file(3, 1, &[7, 8, 9]));
     assert_eq!(bytes(&loaded), [7, 8, 9]);
+    // Nor does the extension of one kind keep files of another from being read.
+    let folder = Folder::new();
+    for (asset, name) in [
+        ("knot.ply", "a.png"),
+        ("chime.wav", "b.ply"),
+        ("icon.png", "c.obj"),
+    ] {
+        let asset = repository().join("assets").join(asset);
+        let path = folder.write(name, &std::fs::read(&asset).unwrap());
+        let layout = |path: &Path| load(path).unwrap().layout();
+        assert_eq!(layout(&path), layout(&asset));
+    }
 }
 
 #[test]

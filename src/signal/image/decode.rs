@@ -22,9 +22,9 @@ const MOST_PIXELS: u64 = 1 << 29;
 /// The most bytes of decoded samples: 200 megapixels of float RGBA fit.
 const MOST_BYTES: u64 = 4 << 30;
 
-/// Whether the file looks like a picture: by its content, or by its extension if the content has no known signature.
-pub(super) fn recognises(source: &Source) -> bool {
-    format(source).is_some()
+/// Whether the file looks like a picture: by its content, or by this extension if the content has no known signature.
+pub(super) fn recognises(source: &Source, extension: &str) -> bool {
+    format(source, extension).is_some()
 }
 
 /// Reads the layout from the header.
@@ -71,7 +71,7 @@ fn shielded<T>(
     work: impl FnOnce(Source, ImageFormat) -> Result<T, SignalError>,
 ) -> Result<T, SignalError> {
     let path = source.path.clone();
-    let Some(format) = format(&source) else {
+    let Some(format) = format(&source, &source.extension()) else {
         return Err(SignalError::Unknown { path });
     };
     catch_panic(|| work(source, format)).unwrap_or_else(|| {
@@ -83,8 +83,8 @@ fn shielded<T>(
     })
 }
 
-fn format(source: &Source) -> Option<ImageFormat> {
-    signature(&source.head).or_else(|| ImageFormat::from_path(&source.path).ok())
+fn format(source: &Source, extension: &str) -> Option<ImageFormat> {
+    signature(&source.head).or_else(|| ImageFormat::from_extension(extension))
 }
 
 fn signature(head: &[u8]) -> Option<ImageFormat> {
