@@ -179,6 +179,7 @@ fn picture() -> SignalFacts {
         hints: Hints {
             nyquist: PICTURE.map(|pixels| pixels as f32 / 2.0).to_vec(),
             rms_frequency: vec![32.0, 32.0],
+            ..Hints::default()
         },
     }
 }

@@ -96,7 +96,7 @@ pub struct SignalFacts {
     pub samples: usize,
     /// How long it lasts, in seconds; none without a time axis.
     pub seconds: Option<f64>,
-    /// Its frequencies.
+    /// Its frequencies and the ends of its values.
     pub hints: Hints,
 }
 
@@ -114,6 +114,7 @@ impl SignalFacts {
             hints: Hints {
                 nyquist: spectrum.nyquist,
                 rms_frequency: spectrum.rms_frequency,
+                values: signal.values(),
             },
         }
     }

@@ -13,12 +13,25 @@ use crate::kernels::Buffer;
 pub(super) const MOST_OUTPUTS: usize = 65_536;
 
 /// What a layer may want to know of the signal when a field was left open.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Hints {
     /// Highest representable frequency of each axis, in cycles over the whole axis.
     pub nyquist: Vec<f32>,
     /// Root-mean-square frequency of each axis, in cycles over the whole axis.
     pub rms_frequency: Vec<f32>,
+    /// The smallest and the largest value, of which −1 and 1 are the ends of the file's range.
+    pub values: [f32; 2],
+}
+
+impl Default for Hints {
+    /// Nothing is known.
+    fn default() -> Self {
+        Self {
+            nyquist: vec![],
+            rms_frequency: vec![],
+            values: [-1.0, 1.0],
+        }
+    }
 }
 
 /// What sizing to a parameter budget changes of a layer, as [`Layer::size`] says and [`Layer::set_size`] sets.

@@ -197,7 +197,7 @@ impl Image {
     /// See [`SignalError`].
     pub fn load(path: &Path) -> Result<Image, SignalError> {
         let source = Source::open(path)?;
-        match decode::recognises(&source) {
+        match decode::recognises(&source, &source.extension()) {
             true => decode::decode(source),
             false => Err(SignalError::Unknown { path: path.into() }),
         }
@@ -326,6 +326,10 @@ impl Signal for Image {
             nyquist: vec![width as f32 / 2.0, height as f32 / 2.0],
             rms_frequency: rms.to_vec(),
         }
+    }
+
+    fn values(&self) -> [f32; 2] {
+        self.samples.ends().map(|value| self.layout.to_unit(value))
     }
 
     fn hold_out(self: Box<Self>, reduction: Reduction) -> Result<HeldOut, SignalError> {

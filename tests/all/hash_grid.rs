@@ -18,6 +18,7 @@ fn hints() -> Hints {
     Hints {
         nyquist: vec![384.0, 256.0],
         rms_frequency: vec![40.0, 30.0],
+        ..Hints::default()
     }
 }
 

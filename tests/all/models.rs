@@ -26,6 +26,7 @@ fn facts(d_out: usize) -> SignalFacts {
         hints: Hints {
             nyquist: vec![256.0, 256.0],
             rms_frequency: vec![20.0, 20.0],
+            ..Hints::default()
         },
     }
 }

@@ -18,6 +18,7 @@ pub fn facts(d_in: usize, d_out: usize) -> SignalFacts {
         hints: Hints {
             nyquist: vec![256.0; d_in],
             rms_frequency: vec![20.0; d_in],
+            ..Hints::default()
         },
     }
 }
@@ -121,6 +122,21 @@ fn a_recipe_of_the_authors_is_that_of_one_optimizer_and_can_be_changed() {
         let error = changed.network.parameter_count() as f64 / 20_000.0 - 1.0;
         assert!(error.abs() < 0.03, "{name}: {error}");
     }
+}
+
+/// Those who learn values in [0, 1] stretch a picture to them: values from 51 to 204 of 255 are −0.6 to 0.6, which 1.2 v − 0.6 has at 0 and 1.
+#[test]
+fn recipes_stretch_values_as_their_authors_do() {
+    let mut facts = facts(2, 3);
+    facts.hints.values = [-0.6, 0.6];
+    let stretched = |name| match paper(name, &facts).network.layers().last() {
+        Some(LayerConfig::Rescale(last)) => last.scale == [1.2] && last.shift == -0.6,
+        _ => false,
+    };
+    let names = with_recipe().map(|preset| preset.name);
+    let mut names: Vec<_> = names.filter(|name| stretched(name)).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["fkan", "sl2a", "staf", "wire"]);
 }
 
 #[test]

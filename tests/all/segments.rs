@@ -208,6 +208,7 @@ fn resolved_at(rate: f64, seconds: f64, settings: &[(&str, f64)]) -> Result<Reso
         hints: Hints {
             nyquist: vec![samples as f32 / 2.0],
             rms_frequency: vec![1000.0],
+            ..Hints::default()
         },
     };
     let mut request = Request {

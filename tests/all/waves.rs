@@ -85,6 +85,7 @@ fn encodings_follow_the_signal_where_they_are_left_open() {
     let hints = Hints {
         nyquist: vec![384.0, 256.0],
         rms_frequency: vec![12.0, 30.0],
+        ..Hints::default()
     };
     let derived = |config: Value| {
         let layers = vec![layer(config), layer(json!({"kind": "linear"}))];

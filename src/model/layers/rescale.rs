@@ -1,8 +1,8 @@
 //! `rescale`: y_i = scale_i x_i + shift, nothing of it trained: what published code does to coordinates before a network and to values behind it.
 //!
 //! As a first layer, with the scale left open, it takes cell centres to coordinates that reach the ends of the axes, as of PyTorch's `linspace(-1, 1, n)`: sample 0
-//! of n is at −1 + 1/n here and at −1 there, so that the factor is n / (n − 1). As a last layer with the scale 2 and the shift −1 it lets
-//! the network before it learn values in [0, 1].
+//! of n is at −1 + 1/n here and at −1 there, so that the factor is n / (n − 1). As a last layer it lets the network before it learn values in
+//! [0, 1]: with the scale 2 and the shift −1 those of the file's type, and with `onto = "values"` those of the signal stretched to the whole range.
 //!
 //! Shapes: x, y `[n, d_in]`. Derivative: dy_i = scale_i dx_i.
 
@@ -15,16 +15,34 @@ use super::super::parameters::ParameterSpec;
 use super::fourier_kan::constant_row;
 use super::positive;
 
+/// What a scale that is left open takes the inputs to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Onto {
+    /// Cell centres to coordinates that reach the ends of the axes.
+    #[default]
+    Ends,
+    /// [0, 1] to the values of the signal, from the smallest to the largest: (v − min) / (max − min) is what the network before it learns.
+    Values,
+}
+
+fn is_default(onto: &Onto) -> bool {
+    *onto == Onto::default()
+}
+
 /// A fixed factor on each input and a fixed number added to all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rescale {
-    /// One factor for each input, or one for all; none takes cell centres to the ends of the axes.
+    /// One factor for each input, or one for all; none are those of `onto`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scale: Vec<f32>,
     /// What is added.
     #[serde(default)]
     pub shift: f32,
+    /// Where open factors come from.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub onto: Onto,
 }
 
 impl Rescale {
@@ -35,6 +53,7 @@ impl Rescale {
         vec![Self {
             scale: vec![2.0],
             shift: -1.0,
+            onto: Onto::Ends,
         }]
     }
 
@@ -58,13 +77,26 @@ impl Layer for Rescale {
     fn set_d_out(&mut self, _d_out: usize) {}
 
     fn derive(&mut self, d_in: usize, hints: &Hints) {
-        if self.scale.is_empty() && hints.nyquist.len() == d_in {
-            let ends = |nyquist: &f32| {
-                // n / 2 is the highest frequency of n samples; an axis with one has no ends.
-                let samples = 2.0 * nyquist;
-                samples / (samples - 1.0).max(1.0)
-            };
-            self.scale = hints.nyquist.iter().map(ends).collect();
+        if !self.scale.is_empty() {
+            return;
+        }
+        match self.onto {
+            Onto::Values => {
+                let [smallest, largest] = hints.values;
+                // Of a signal of one value it is the values of the file's type.
+                let is_flat = largest <= smallest;
+                let [from, to] = if is_flat { [-1.0, 1.0] } else { hints.values };
+                (self.scale, self.shift) = (vec![to - from], from);
+            }
+            Onto::Ends if hints.nyquist.len() == d_in => {
+                let ends = |nyquist: &f32| {
+                    // n / 2 is the highest frequency of n samples; an axis with one has no ends.
+                    let samples = 2.0 * nyquist;
+                    samples / (samples - 1.0).max(1.0)
+                };
+                self.scale = hints.nyquist.iter().map(ends).collect();
+            }
+            Onto::Ends => {}
         }
     }
 
@@ -155,6 +187,7 @@ mod tests {
         let mut layer = Rescale {
             scale: vec![],
             shift: 0.0,
+            onto: Onto::Ends,
         };
         assert!(layer.check(3).is_err());
         layer.derive(3, &hints);
@@ -168,6 +201,30 @@ mod tests {
                 };
                 assert!((found - expected).abs() < 1e-6, "{i} of {n}: {found}");
             }
+        }
+    }
+
+    /// Published code learns (v − min) / (max − min).
+    #[test]
+    fn an_open_scale_takes_the_whole_range_to_the_values() {
+        for (values, expected) in [
+            ([-0.5, 0.25], [-0.5, 0.25]),
+            ([0.25, 0.25], [-1.0, 1.0]),
+            (Hints::default().values, [-1.0, 1.0]),
+        ] {
+            let mut layer = Rescale {
+                scale: vec![],
+                shift: 0.0,
+                onto: Onto::Values,
+            };
+            let hints = Hints {
+                values,
+                ..Hints::default()
+            };
+            layer.derive(3, &hints);
+            layer.check(3).unwrap();
+            let ends = [0.0, 1.0].map(|unit| unit * layer.factor_of(2) + layer.shift);
+            assert_eq!(ends, expected);
         }
     }
 }

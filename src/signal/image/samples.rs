@@ -130,6 +130,22 @@ impl Samples {
         }
     }
 
+    /// The smallest and the largest value.
+    pub(super) fn ends(&self) -> [f64; 2] {
+        fn ends<T: Copy + Into<f64>>(values: &[T]) -> [f64; 2] {
+            let values = || values.iter().map(|&value| value.into());
+            [
+                values().fold(f64::INFINITY, f64::min),
+                values().fold(f64::NEG_INFINITY, f64::max),
+            ]
+        }
+        match self {
+            Samples::U8(values) => ends(values),
+            Samples::U16(values) => ends(values),
+            Samples::F32(values) => ends(values),
+        }
+    }
+
     /// The type of a value.
     pub fn bit_depth(&self) -> BitDepth {
         match self {
