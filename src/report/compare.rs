@@ -246,23 +246,40 @@ mod tests {
         report.add(2, fit("siren", 1, 90.0, StoppedBy::Interrupt));
         // Seed 0 has the mean 25 and seed 1 27.5, whose deviation is 2.5 / √2. Bicubic is better on a, siren on b.
         let expected = "\
-| input     | model               | seed | parameters | bytes | steps | seconds | psnr_db | psnr_db sd |   ssim | rank | wins |
-| --------- | ------------------- | ---: | ---------: | ----: | ----: | ------: | ------: | ---------: | -----: | ---: | ---: |
-| a         | bicubic             |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
-| a         | siren               |    0 |      1,200 | 5,000 |    30 |     2.0 |   20.00 |          - | 0.5000 |    - |    - |
-| a         | siren               |    1 |      1,200 | 5,000 |    30 |     2.1 |   21.00 |          - | 0.5000 |    - |    - |
-| a         | bicubic             | mean |          - |     - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
-| a         | siren               | mean |      1,200 | 5,000 |    30 |     2.0 |   20.50 |      0.707 | 0.5000 |    - |    - |
-| b         | bicubic             |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
-| b         | siren               |    0 |      1,200 | 5,000 |    30 |     3.0 |   30.00 |          - | 0.5000 |    - |    - |
-| b         | siren               |    1 |      1,200 | 5,000 |    30 |     3.4 |   34.00 |          - | 0.5000 |    - |    - |
-| b         | bicubic             | mean |          - |     - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
-| b         | siren               | mean |      1,200 | 5,000 |    30 |     3.2 |   32.00 |      2.828 | 0.5000 |    - |    - |
-| c         | bicubic             |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 |    - |    - |
-| c         | siren               |    0 |      1,200 | 5,000 |    30 |     4.0 |   40.00 |          - | 0.5000 |    - |    - |
-| c         | siren (interrupted) |    1 |      1,200 | 5,000 |    30 |     9.0 |   90.00 |          - | 0.5000 |    - |    - |
-| mean of 2 | bicubic             |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 | 1.50 |    1 |
-| mean of 2 | siren               |    - |      1,200 | 5,000 |    30 |     2.6 |   26.25 |      1.768 | 0.5000 | 1.50 |    1 |
+## a
+
+| model   | seed | parameters | bytes | steps | seconds | psnr_db | psnr_db sd |   ssim |
+| ------- | ---: | ---------: | ----: | ----: | ------: | ------: | ---------: | -----: |
+| bicubic |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 |
+| siren   |    0 |      1,200 | 5,000 |    30 |     2.0 |   20.00 |          - | 0.5000 |
+| siren   |    1 |      1,200 | 5,000 |    30 |     2.1 |   21.00 |          - | 0.5000 |
+| bicubic | mean |          - |     - |     - |       - |   25.00 |          - | 0.5000 |
+| siren   | mean |      1,200 | 5,000 |    30 |     2.0 |   20.50 |      0.707 | 0.5000 |
+
+## b
+
+| model   | seed | parameters | bytes | steps | seconds | psnr_db | psnr_db sd |   ssim |
+| ------- | ---: | ---------: | ----: | ----: | ------: | ------: | ---------: | -----: |
+| bicubic |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 |
+| siren   |    0 |      1,200 | 5,000 |    30 |     3.0 |   30.00 |          - | 0.5000 |
+| siren   |    1 |      1,200 | 5,000 |    30 |     3.4 |   34.00 |          - | 0.5000 |
+| bicubic | mean |          - |     - |     - |       - |   25.00 |          - | 0.5000 |
+| siren   | mean |      1,200 | 5,000 |    30 |     3.2 |   32.00 |      2.828 | 0.5000 |
+
+## c
+
+| model               | seed | parameters | bytes | steps | seconds | psnr_db |   ssim |
+| ------------------- | ---: | ---------: | ----: | ----: | ------: | ------: | -----: |
+| bicubic             |    - |          - |     - |     - |       - |   25.00 | 0.5000 |
+| siren               |    0 |      1,200 | 5,000 |    30 |     4.0 |   40.00 | 0.5000 |
+| siren (interrupted) |    1 |      1,200 | 5,000 |    30 |     9.0 |   90.00 | 0.5000 |
+
+## Means over 2 of 3 inputs and 2 seeds
+
+| model   | parameters | bytes | steps | seconds | psnr_db | psnr_db sd |   ssim | rank | wins |
+| ------- | ---------: | ----: | ----: | ------: | ------: | ---------: | -----: | ---: | ---: |
+| bicubic |          - |     - |     - |       - |   25.00 |          - | 0.5000 | 1.50 |    1 |
+| siren   |      1,200 | 5,000 |    30 |     2.6 |   26.25 |      1.768 | 0.5000 | 1.50 |    1 |
 ";
         assert_eq!(report.markdown(), expected);
         let mut older = report.clone();
@@ -324,23 +341,27 @@ mod tests {
         assert_eq!(of("points", "wire"), (2, Some(1.0), Some(2)));
         assert_eq!(of("points", "siren"), (2, Some(2.0), Some(0)));
         let tables = report.tables();
-        let of_tables: Vec<(&str, &str, &str)> = tables
+        let of_tables: Vec<(&str, &str)> = tables
             .iter()
-            .map(|(kind, table)| (*kind, &*table.header[6], &*table.rows[6][0]))
+            .map(|(title, table)| (&**title, &*table.header[5]))
             .collect();
         assert_eq!(
             of_tables,
             [
-                ("image", "psnr_db", "mean"),
-                ("points", "chamfer_l1", "mean")
+                ("a", "psnr_db"),
+                ("b", "psnr_db"),
+                ("2", "chamfer_l1"),
+                ("3", "chamfer_l1"),
+                ("Means over 2 inputs (image)", "psnr_db"),
+                ("Means over 2 inputs (points)", "chamfer_l1"),
             ]
         );
         let markdown = report.markdown();
         assert!(
-            markdown.starts_with("## image\n\n| input")
-                && markdown.contains("\n\n## points\n\n| input")
+            markdown.starts_with("## a\n\n| model")
+                && markdown.contains("\n\n## Means over 2 inputs (points)\n\n| model")
         );
-        assert!(report.latex().contains("\n\n% points\n\\begin{tabular}"));
+        assert!(report.latex().contains("\n\n% b\n\\begin{tabular}"));
     }
 
     #[test]
@@ -371,8 +392,7 @@ b.png,image,wire,failed,0,,,,,,,
         let folders = ComparedFit::folders(crate::report::to_json(&report).as_bytes());
         assert_eq!(folders.unwrap(), ["siren"]);
         assert!(ComparedFit::folders(b"{").is_err());
-        let row =
-            "| b     | wire (failed) |          - |     - |     - |       - |       - |      - |\n";
+        let row = "| wire (failed) |          - |     - |     - |       - |      - |\n";
         assert!(report.markdown().ends_with(row));
         assert_eq!(report.failures(), ["b/wire: training diverged"]);
     }

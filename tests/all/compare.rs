@@ -13,6 +13,18 @@ pub fn cells(table: &str) -> Vec<Vec<&str>> {
         .collect()
 }
 
+/// The tables of several inputs, by their titles; without the rules under the headers.
+pub fn titled(text: &str) -> Vec<(&str, Vec<Vec<&str>>)> {
+    let parts = text.strip_prefix("## ").unwrap_or(text).split("\n## ");
+    let tables = parts.map(|part| {
+        let (title, table) = part.split_once("\n\n").unwrap_or(("", part));
+        let mut rows = cells(table.trim_end());
+        rows.remove(1);
+        (title, rows)
+    });
+    tables.collect()
+}
+
 pub fn list(value: &Value) -> &[Value] {
     value.as_array().unwrap()
 }
@@ -22,16 +34,16 @@ pub fn results(place: &Place, ended: Ended, folder: &str) -> (String, Value) {
     let table = ended.done().stdout;
     assert_eq!(table, place.text(&format!("{folder}/compare.md")));
     let latex = place.text(&format!("{folder}/compare.tex"));
-    assert_eq!(latex.matches("\\\\").count(), table.lines().count() - 1);
+    let tables = titled(&table);
+    let lines: usize = tables.iter().map(|(_, rows)| rows.len()).sum();
+    assert_eq!(latex.matches("\\\\").count(), lines);
     let csv = place.text(&format!("{folder}/compare.csv"));
-    let rows = cells(&table);
-    let means = rows
+    let of_inputs = tables
         .iter()
-        .filter(|row| row[0].starts_with("mean") || row.get(2) == Some(&"mean"));
-    assert_eq!(
-        csv.lines().count(),
-        table.lines().count() - 1 - means.count()
-    );
+        .filter(|(title, _)| !title.starts_with("Means"));
+    let rows = of_inputs.flat_map(|(_, rows)| &rows[1..]);
+    let fits = rows.filter(|row| row[1] != "mean").count();
+    assert_eq!(csv.lines().count(), 1 + fits);
     (table, place.json(&format!("{folder}/compare.json")))
 }
 
@@ -294,13 +306,16 @@ fn several_pictures_have_a_folder_each_and_means_over_them() {
     let place = Place::new();
     let line = format!("compare icon.png gradient16.png leaf.png --models siren,wire {TINY}");
     let (table, summary) = results(&place, place.run(&line), "out/compare");
-    let rows = cells(&table);
-    assert_eq!(rows[0][..2], ["input", "model"]);
-    let labels: Vec<[&str; 2]> = rows[2..].iter().map(|row| [row[0], row[1]]).collect();
-    let expected = ["icon", "gradient16", "leaf", "mean"]
-        .map(|input| [[input, "siren"], [input, "wire"]])
-        .concat();
-    assert_eq!(labels, expected);
+    let tables = titled(&table);
+    let titles: Vec<&str> = tables.iter().map(|(title, _)| *title).collect();
+    let expected = ["icon", "gradient16", "leaf", "Means over 3 inputs"];
+    assert_eq!(titles, expected);
+    for (title, rows) in &tables {
+        let models: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+        assert_eq!(models, ["model", "siren", "wire"], "{title}");
+    }
+    let rows = &tables[3].1;
+    assert_eq!(rows[0][5..], ["psnr_db", "ssim", "rank", "wins"]);
 
     for (index, name) in ["icon", "gradient16", "leaf"].iter().enumerate() {
         for entry in list(&summary["inputs"][index]["models"]) {
@@ -331,10 +346,10 @@ fn several_pictures_have_a_folder_each_and_means_over_them() {
         assert!(close(&means["seconds"], mean(&of)), "{means}");
         let of = values(&summary, model, |row| row["bytes"].as_f64().unwrap());
         assert_eq!(means["bytes"], mean(&of).round() as u64);
-        let row = rows.iter().find(|row| row[..2] == ["mean", model]).unwrap();
+        let row = rows.iter().find(|row| row[0] == model).unwrap();
         let psnr = means["metrics"]["psnr_db"].as_f64().unwrap();
-        assert_eq!(row[2].replace(',', ""), means["parameters"].to_string());
-        assert_eq!(row[6], format!("{psnr:.2}"));
+        assert_eq!(row[1].replace(',', ""), means["parameters"].to_string());
+        assert_eq!(row[5], format!("{psnr:.2}"));
         let psnr = |model: &str| {
             values(&summary, model, |row| {
                 row["metrics"]["psnr_db"].as_f64().unwrap()
@@ -368,15 +383,14 @@ fn several_seeds_have_a_folder_each_and_a_deviation() {
     let line = format!("compare icon.png leaf.png --models siren,wire --seeds 3,0,7 {TINY}");
     let (table, summary) = results(&place, place.run(&line), "out/compare");
     assert_eq!(summary["seeds"], json!([3, 0, 7]));
-    let rows = cells(&table);
-    assert_eq!(rows[0][..3], ["input", "model", "seed"]);
-    assert_eq!(
-        rows[0][7..],
-        ["psnr_db", "psnr_db sd", "ssim", "rank", "wins"]
-    );
-    assert_eq!(rows.len(), 2 + 2 * (2 * 3 + 2) + 2);
+    let tables = titled(&table);
+    let titles: Vec<&str> = tables.iter().map(|(title, _)| *title).collect();
+    assert_eq!(titles, ["icon", "leaf", "Means over 2 inputs and 3 seeds"]);
     // Every picture has a mean over the seeds of its own.
-    for (input, name) in list(&summary["inputs"]).iter().zip(["icon", "leaf"]) {
+    for (input, (_, rows)) in list(&summary["inputs"]).iter().zip(&tables) {
+        assert_eq!(rows[0][..2], ["model", "seed"]);
+        assert_eq!(rows[0][6..], ["psnr_db", "psnr_db sd", "ssim"]);
+        assert_eq!(rows.len(), 1 + 2 * 3 + 2);
         for (means, model) in list(&input["means"]).iter().zip(["siren", "wire"]) {
             let fits = list(&input["models"]).iter();
             let of = fits.filter(|fit| fit["model"] == *model);
@@ -388,9 +402,9 @@ fn several_seeds_have_a_folder_each_and_a_deviation() {
             assert!(close(&means["metrics"]["psnr_db"], centre), "{means}");
             let squares: f64 = of.iter().map(|value| (value - centre).powi(2)).sum();
             let deviation = format!("{:.3}", (squares / 2.0).sqrt());
-            let shown = rows.iter().find(|row| row[..3] == [name, model, "mean"]);
+            let shown = rows.iter().find(|row| row[..2] == [model, "mean"]);
             let shown = shown.unwrap();
-            assert_eq!(shown[7..9], [&*format!("{centre:.2}"), &deviation]);
+            assert_eq!(shown[6..8], [&*format!("{centre:.2}"), &deviation]);
         }
     }
     for (means, model) in list(&summary["means"]).iter().zip(["siren", "wire"]) {
@@ -406,8 +420,10 @@ fn several_seeds_have_a_folder_each_and_a_deviation() {
         assert!(deviation > 0.0);
         let told = &means["standard_deviation"]["psnr_db"];
         assert!((told.as_f64().unwrap() - deviation).abs() < 1e-9, "{means}");
-        let row = rows.iter().find(|row| row[..2] == ["mean", model]).unwrap();
-        assert_eq!((row[2], row[8]), ("-", &*format!("{deviation:.3}")));
+        let rows = &tables[2].1;
+        assert_eq!(rows[0][6..], ["psnr_db sd", "ssim", "rank", "wins"]);
+        let row = rows.iter().find(|row| row[0] == model).unwrap();
+        assert_eq!(row[6], format!("{deviation:.3}"));
     }
     let report = place.json("out/compare/leaf/wire-seed7/report.json");
     assert_eq!(report["seed"], 7);

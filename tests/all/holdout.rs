@@ -12,7 +12,7 @@ use inr::signal::{
 use serde_json::{Value, json};
 
 use super::cli_fit::presets;
-use super::compare::{cells, list};
+use super::compare::{cells, list, titled};
 use super::program::{Place, TINY};
 
 /// 300 x + 120 y + 1000 at pixel (x, y): its means over blocks of 2 × 2 and of 3 × 3 are whole numbers.
@@ -362,9 +362,11 @@ fn pictures_of_every_depth_and_of_odd_sizes_are_held_out() {
         );
     }
     let summary = place.json("out/compare/compare.json");
-    let rows = cells(&ended.stdout);
+    let tables = titled(&ended.stdout);
+    let lengths: Vec<usize> = tables.iter().map(|(_, rows)| rows.len()).collect();
+    assert_eq!(lengths, [1 + 4 + 3, 1 + 4 + 3, 1 + 4 + 3, 1 + 3]);
     assert_eq!(
-        rows[0][7..],
+        tables[3].1[0][5..],
         [
             "psnr_db",
             "psnr_db sd",
@@ -374,7 +376,6 @@ fn pictures_of_every_depth_and_of_odd_sizes_are_held_out() {
             "wins"
         ]
     );
-    assert_eq!(rows.len(), 2 + 3 * (4 + 3) + 3);
     for means in list(&summary["means"]) {
         let is_filter = means["model"] != "siren";
         assert_eq!(means["steps"].is_null(), is_filter);

@@ -1,4 +1,4 @@
-//! The tables of a comparison: one for people, as text or LaTeX, and one for programs.
+//! The tables of a comparison: those for people, as text or LaTeX, and one for programs.
 
 use super::super::table::Table;
 use super::super::{format_count, format_deviation, format_metric};
@@ -14,83 +14,110 @@ const DEVIATION: &str = " sd";
 impl CompareReport {
     /// For people, as Markdown: the tables of [`Self::tables`], with headings where there are several.
     pub fn markdown(&self) -> String {
-        self.text(|kind| format!("## {kind}\n\n"), Table::markdown)
+        self.text(|title| format!("## {title}\n\n"), Table::markdown)
     }
 
     /// The same for LaTeX, one `tabular` each.
     pub fn latex(&self) -> String {
-        self.text(|kind| format!("% {kind}\n"), Table::latex)
+        self.text(|title| format!("% {title}\n"), Table::latex)
     }
 
     fn text(&self, heading: fn(&str) -> String, table: fn(&Table) -> String) -> String {
-        let tables = self.tables();
-        let parts: Vec<String> = match &tables[..] {
-            [(_, only)] => vec![table(only)],
+        let parts: Vec<String> = match &self.tables()[..] {
+            [(_, only)] if self.inputs.len() == 1 => vec![table(only)],
             several => several
                 .iter()
-                .map(|(kind, one)| heading(kind) + &table(one))
+                .map(|(title, one)| heading(title) + &table(one))
                 .collect(),
         };
         parts.join("\n")
     }
 
-    /// For people, a table of every kind of input with the kind's own metrics: the rows of its inputs, then their means, with rounded
-    /// numbers; a dash stands for what there is not.
-    pub fn tables(&self) -> Vec<(&str, Table)> {
+    /// For people, with rounded numbers, a dash for what there is not, and titles: a table of every input, then one of the means over the inputs
+    /// of each kind of which there are several.
+    pub fn tables(&self) -> Vec<(String, Table)> {
         let kinds = distinct(self.inputs.iter().map(|input| input.input.kind()));
-        kinds
-            .into_iter()
-            .map(|kind| (kind, self.table(kind)))
+        let is_several = |kind: &str| self.of_kind(kind).count() > 1;
+        let several = kinds.iter().copied().filter(|&kind| is_several(kind));
+        let several: Vec<&str> = several.collect();
+        let of_inputs = self.inputs.iter().map(|input| {
+            let kind = input.input.kind();
+            // The means over the seeds; those of the only input of a kind are the kind's.
+            let means: Vec<&ComparedMean> = match several.contains(&kind) {
+                true => input.means.iter().collect(),
+                false => self.means_of(kind).collect(),
+            };
+            let rows = input.models.iter().map(Row::new);
+            let failures = input.failures.iter().map(Row::failed);
+            let rows = rows.chain(failures);
+            let rows: Vec<Row> = rows.chain(means.into_iter().map(Row::over_seeds)).collect();
+            (input.input.name(), self.table(&rows, self.seeds.len() > 1))
+        });
+        let of_kinds = several.iter().map(|kind| {
+            let rows: Vec<Row> = self.means_of(kind).map(Row::mean).collect();
+            let kind = (kinds.len() > 1).then_some(*kind);
+            (self.title_of_means(kind, &rows), self.table(&rows, false))
+        });
+        of_inputs
+            .chain(of_kinds)
             // Of inputs that were not reached there is nothing to say yet.
             .filter(|(_, table)| !table.rows.is_empty())
             .collect()
     }
 
-    fn table(&self, kind: &str) -> Table {
-        let inputs = || {
-            self.inputs
-                .iter()
-                .filter(|input| input.input.kind() == kind)
+    /// The inputs of a kind.
+    fn of_kind(&self, kind: &str) -> impl Iterator<Item = &ComparedInput> {
+        let inputs = self.inputs.iter();
+        inputs.filter(move |input| input.input.kind() == kind)
+    }
+
+    /// The means over the inputs of a kind.
+    fn means_of(&self, kind: &str) -> impl Iterator<Item = &ComparedMean> {
+        self.means.iter().filter(move |mean| mean.kind == kind)
+    }
+
+    /// `Means over 3 inputs`; of `kind`, if there are several kinds. Fewer of a comparison that was cut short, or in which a run failed.
+    fn title_of_means(&self, kind: Option<&str>, rows: &[Row]) -> String {
+        let all = match kind {
+            Some(kind) => self.of_kind(kind).count(),
+            None => self.inputs.len(),
         };
-        let of_inputs = inputs().flat_map(|input| {
-            let models = input.models.iter();
-            let failures = input.failures.iter();
-            let means = input.means.iter();
-            models
-                .map(|model| Row::new(input, model))
-                .chain(failures.map(|failure| Row::failed(input, failure)))
-                .chain(means.map(|mean| Row::over_seeds(input, mean)))
-        });
-        let means = || self.means.iter().filter(|mean| mean.kind == kind);
-        let count = inputs().count();
-        let rows: Vec<Row> = of_inputs
-            .chain(means().map(|mean| Row::mean(mean, count)))
-            .collect();
+        let mean = rows.first().and_then(|row| row.mean);
+        let inputs = match mean.map_or(all, |mean| mean.inputs) {
+            some if some < all => format!("{some} of {all}"),
+            _ => all.to_string(),
+        };
+        let seeds = match self.seeds.len() {
+            1 => String::new(),
+            seeds => format!(" and {seeds} seeds"),
+        };
+        let kind = kind.map_or_else(String::new, |kind| format!(" ({kind})"));
+        format!("Means over {inputs} inputs{seeds}{kind}")
+    }
+
+    /// With a column of seeds, if that is asked for.
+    fn table(&self, rows: &[Row], with_seed: bool) -> Table {
         let names = metric_names(rows.iter().map(|row| row.metrics));
-        let (many, seeded) = (self.inputs.len() > 1, self.seeds.len() > 1);
+        let means = || rows.iter().filter_map(|row| row.mean);
         let ranked = means().any(|mean| mean.rank.is_some());
-        let leading = means().find_map(|mean| mean.metrics.0.first());
+        let spread = means().find(|mean| mean.standard_deviation.is_some());
+        let leading = spread.and_then(|mean| mean.metrics.0.first());
         let is_leading = |name: &str| leading.is_some_and(|(leading, _)| leading == name);
 
         let mut header: Vec<String> = Vec::new();
         let mut columns = |names: &[&str]| header.extend(names.iter().map(|name| (*name).into()));
-        columns(if many || seeded {
-            &["input", "model"]
-        } else {
-            &["model"]
-        });
-        columns(if seeded { &["seed"] } else { &[] });
+        columns(&["model"]);
+        columns(if with_seed { &["seed"] } else { &[] });
         columns(&["parameters", "bytes", "steps", "seconds"]);
         for name in &names {
             columns(&[name]);
-            if seeded && is_leading(name) {
+            if is_leading(name) {
                 columns(&[&format!("{name}{DEVIATION}")]);
             }
         }
         columns(if ranked { &["rank", "wins"] } else { &[] });
         let cells = rows.iter().map(|row| {
             let cell = |name: &String| match &**name {
-                "input" => row.input.clone(),
                 "model" => match row.remark {
                     Some(remark) => format!("{} ({remark})", row.model),
                     None => row.model.to_string(),
@@ -115,7 +142,7 @@ impl CompareReport {
         });
         Table {
             rows: cells.collect(),
-            words: if many || seeded { 2 } else { 1 },
+            words: 1,
             header,
         }
     }
@@ -186,9 +213,8 @@ impl CompareReport {
     }
 }
 
-/// What one line of the table for people shows.
+/// What one line of the tables for people shows.
 struct Row<'a> {
-    input: String,
     model: &'a str,
     seed: Option<String>,
     parameters: Option<usize>,
@@ -203,10 +229,9 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn new(input: &ComparedInput, model: &'a ComparedModel) -> Self {
+    fn new(model: &'a ComparedModel) -> Self {
         let fit = model.fit.as_ref();
         Self {
-            input: input.input.name(),
             model: &model.model,
             seed: fit.map(|fit| fit.seed.to_string()),
             parameters: fit.map(|fit| fit.parameters),
@@ -219,9 +244,8 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn failed(input: &ComparedInput, failure: &'a ComparedFailure) -> Self {
+    fn failed(failure: &'a ComparedFailure) -> Self {
         Self {
-            input: input.input.name(),
             model: &failure.model,
             seed: Some(failure.seed.to_string()),
             parameters: None,
@@ -234,24 +258,17 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Of one of several inputs.
-    fn over_seeds(input: &ComparedInput, mean: &'a ComparedMean) -> Self {
+    /// Of one input.
+    fn over_seeds(mean: &'a ComparedMean) -> Self {
         Self {
-            input: input.input.name(),
             seed: Some("mean".into()),
-            ..Self::mean(mean, mean.inputs)
+            ..Self::mean(mean)
         }
     }
 
-    /// Of a kind with `inputs` inputs.
-    fn mean(mean: &'a ComparedMean, inputs: usize) -> Self {
-        // Fewer of a comparison that was cut short, or in which a run failed.
-        let input = match mean.inputs == inputs {
-            true => "mean".to_string(),
-            false => format!("mean of {}", mean.inputs),
-        };
+    /// Of all inputs of a kind.
+    fn mean(mean: &'a ComparedMean) -> Self {
         Self {
-            input,
             model: &mean.model,
             seed: None,
             parameters: mean.parameters,
