@@ -21,13 +21,14 @@ Examples:
   inr report out/harbour-hash-kan
   inr report out/harbour-compare --force
   inr report out/harbour-hash-kan out/harbour-siren -o two-models.html
+  inr report out/harbour-compare out/harbour-hash-kan -o all.html
 
 The page is one file that needs neither other files nor a network. It is made of what lies in
 the folders and of the fitted files, if they are still where they were. Pictures have at most
 1500 pixels a side there, and all that is shown about 20 MB. It goes to report.html in the
 folder unless -o is given; its path is printed.")]
 pub(super) struct Report {
-    /// The folder of a comparison, or folders of runs, which are compared
+    /// The folder of a run or a comparison, or several, whose runs are compared
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
     /// Where the page goes

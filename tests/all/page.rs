@@ -245,6 +245,34 @@ fn runs_of_one_input_share_a_page() {
 }
 
 #[test]
+fn the_runs_of_comparisons_share_a_page() {
+    let place = Place::new();
+    for (line, folder) in [
+        ("compare icon.png --models siren,wire", "x"),
+        ("compare leaf.png icon.png --models gauss", "y"),
+        ("compare icon.png --models siren --holdout 2", "held"),
+        ("fit icon.png --model finer", "z"),
+    ] {
+        let line = format!("{line} {TINY} --out {folder}");
+        place.run(&line).done();
+    }
+    place.run("report x y z -o p.html").done();
+    let html = place.text("p.html");
+    assert!(html.contains("<title>siren, wire, gauss and finer on 2 inputs</title>"));
+    let names: Vec<String> = rows(&html).iter().map(|row| row[1].clone()).collect();
+    // A table for each picture, with a header.
+    let mut of_icon = names[1..5].to_vec();
+    of_icon.sort_unstable();
+    assert_eq!(of_icon, ["finer", "gauss", "siren", "wire"]);
+    // A single row has no place before its name.
+    assert_eq!((rows(&html).len(), &*rows(&html)[6][0]), (7, "gauss"));
+
+    place
+        .run("report x held -o q.html")
+        .refused(2, &["held is a comparison with --holdout", "alone"]);
+}
+
+#[test]
 fn several_inputs_and_seeds_begin_with_their_means() {
     let place = Place::new();
     let line = format!("compare icon.png leaf.png --models siren,wire --seeds 0,1 {TINY} --out c");

@@ -24,10 +24,11 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// The comparison in one folder, or the runs in each of them as a comparison.
+    /// The comparison in one folder, or the runs in all of them, and in the comparisons among them, as a comparison.
     ///
     /// # Errors
-    /// [`CliError::Usage`] when there is nothing to show; [`FolderError::Damaged`].
+    /// [`CliError::Usage`] when there is nothing to show, or a comparison among several measured other than its runs did;
+    /// [`FolderError::Damaged`].
     pub fn from_folders(folders: &[PathBuf]) -> Result<Self, CliError> {
         if let [folder] = folders
             && let Some(bytes) = read(&folder.join(folder::COMPARE))?
@@ -39,14 +40,16 @@ impl Gathered {
                 root: folder.clone(),
             });
         }
-        let runs = folders.iter().map(|folder| {
-            let path = folder.join(folder::REPORT);
-            match read(&path)? {
-                Some(bytes) => Ok((folder, parse::<RunReport>(&path, &bytes)?)),
-                None => Err(CliError::Usage(nothing(folder, folders.len()))),
+        let mut runs = Vec::new();
+        for folder in folders {
+            for folder in runs_in(folder)? {
+                let path = folder.join(folder::REPORT);
+                match read(&path)? {
+                    Some(bytes) => runs.push((folder, parse::<RunReport>(&path, &bytes)?)),
+                    None => return Err(CliError::Usage(nothing(&folder))),
+                }
             }
-        });
-        let runs = runs.collect::<Result<Vec<_>, CliError>>()?;
+        }
         Ok(Self {
             report: as_comparison(&runs),
             root: PathBuf::new(),
@@ -249,7 +252,7 @@ fn recipe_but_seed(folder: &Path) -> Option<toml::Table> {
 }
 
 /// Runs as a comparison; a model that one input has twice, and not with another seed alone, goes by the name of its folder.
-fn as_comparison(runs: &[(&PathBuf, RunReport)]) -> CompareReport {
+fn as_comparison(runs: &[(PathBuf, RunReport)]) -> CompareReport {
     let mut devices: Vec<&str> = Vec::new();
     let mut seeds = Vec::new();
     let mut inputs: Vec<ComparedInput> = Vec::new();
@@ -282,7 +285,7 @@ fn as_comparison(runs: &[(&PathBuf, RunReport)]) -> CompareReport {
     };
     for (number, (folder, run)) in runs.iter().enumerate() {
         let recipe = recipe_but_seed(folder);
-        let is_other = |(index, (other_folder, other)): (usize, &(&PathBuf, RunReport))| {
+        let is_other = |(index, (other_folder, other)): (usize, &(PathBuf, RunReport))| {
             (&other.input.path, &other.model.name) == (&run.input.path, &run.model.name)
                 && index != number
                 && (other.seed == run.seed || recipe_but_seed(other_folder) != recipe)
@@ -308,19 +311,42 @@ fn as_comparison(runs: &[(&PathBuf, RunReport)]) -> CompareReport {
     report
 }
 
+/// The folders of the runs of a comparison, or the folder itself.
+///
+/// # Errors
+/// [`CliError::Usage`] when the comparison has metrics that its runs have not; [`FolderError::Damaged`].
+fn runs_in(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let path = folder.join(folder::COMPARE);
+    let Some(bytes) = read(&path)? else {
+        return Ok(vec![folder.into()]);
+    };
+    let report: CompareReport = parse(&path, &bytes)?;
+    if report.holdout.is_some() {
+        return Err(CliError::Usage(format!(
+            "{} is a comparison with --holdout, whose figures are not those of its runs; give it alone",
+            folder.display()
+        )));
+    }
+    let models = report.inputs.iter().flat_map(|input| &input.models);
+    let fits = models.filter_map(|model| model.fit.as_ref());
+    let runs: Vec<PathBuf> = fits.map(|fit| folder.join(&fit.folder)).collect();
+    match runs.is_empty() {
+        true => Err(CliError::Usage(format!(
+            "{} is a comparison without a finished run",
+            folder.display()
+        ))),
+        false => Ok(runs),
+    }
+}
+
 /// Why a folder has no page.
-fn nothing(folder: &Path, folders: usize) -> String {
+fn nothing(folder: &Path) -> String {
     let name = folder.display();
     if folder.is_file() {
         return format!("{name} is a file; give the folder of a run or of a comparison");
     }
     if !folder.exists() {
         return format!("there is no folder {name}; give the folder of a run or of a comparison");
-    }
-    if folders > 1 && folder.join(folder::COMPARE).exists() {
-        return format!(
-            "{name} is a comparison, which has a page of its own; give it alone, or folders of runs"
-        );
     }
     format!(
         "{name} holds neither the {} of a finished run nor the {} of a comparison",
