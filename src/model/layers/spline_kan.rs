@@ -223,9 +223,9 @@ impl Layer for SplineKan {
 
     fn check(&self, _d_in: usize) -> Result<(), String> {
         has_width(self.width)?;
-        if !(1..=1024).contains(&self.grid_size) {
+        if !(1..=8192).contains(&self.grid_size) {
             return Err(format!(
-                "grid_size is {}; it must be from 1 to 1024",
+                "grid_size is {}; it must be from 1 to 8192",
                 self.grid_size
             ));
         }
