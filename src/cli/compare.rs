@@ -36,7 +36,7 @@ Examples:
   inr compare assets/harbour.png --models siren,wire --steps 200 --json --out out/siren-wire
 
 Every model gets 1,000 steps and 200,000 parameters, or as many as the input has samples, unless
-flags say otherwise. A Markdown table is printed. The folder out/<name>-compare (of several
+flags say otherwise. Markdown tables are printed. The folder out/<name>-compare (of several
 inputs out/compare/<name>) gets a folder for each model with its reconstruction, report, model
 file and so on; compare.json, compare.csv, compare.md, compare.tex and curves.svg (running PSNR
 over time) are written after every fit, and so is report.html, a page that shows all of it; of
@@ -68,7 +68,7 @@ pub(super) struct Compare {
     /// Only go on with a comparison that is in the output folder already
     #[arg(long, conflicts_with = "force", help_heading = "Device and output")]
     resume: bool,
-    /// How the table is printed
+    /// How the tables are printed
     #[arg(
         long,
         value_name = "FORMAT",

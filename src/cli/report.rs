@@ -1,5 +1,6 @@
 //! `inr report`, and the page that `inr fit --html` and `inr compare` leave: made from nothing but the files in folders.
 
+mod found;
 mod gather;
 
 use std::path::PathBuf;

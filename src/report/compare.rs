@@ -12,7 +12,7 @@ use crate::signal::Reduction;
 use crate::train::StoppedBy;
 
 pub use means::ComparedMean;
-pub(super) use means::distinct;
+pub(crate) use means::distinct;
 
 /// All of `compare.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ mod run;
 mod table;
 
 pub use bench::{BenchReport, BenchedModel, LayerTime, StepProfile};
+pub(crate) use compare::distinct;
 pub use compare::{
     CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedMean, ComparedModel,
 };

@@ -118,7 +118,7 @@ pub trait Signal: Any + Send + Sync {
     /// How fast the signal varies along each axis; frequencies of a network are derived from it.
     fn spectrum(&self) -> Spectrum;
 
-    /// The smallest and the largest target; at most [-1, 1] of values that have a range, which is what is said where they are not looked at.
+    /// The smallest and the largest target; [-1, 1], the ends of the range, of a kind that does not look for them.
     fn values(&self) -> [f32; 2] {
         [-1.0, 1.0]
     }

@@ -270,6 +270,27 @@ fn the_runs_of_comparisons_share_a_page() {
     place
         .run("report x held -o q.html")
         .refused(2, &["held is a comparison with --holdout", "alone"]);
+
+    // Models with other recipes are told apart as a whole, and a run that is named twice is there once.
+    for (flags, folder) in [
+        ("--models siren,wire", "two"),
+        ("--models siren --set training.schedule.warmup=0.1", "other"),
+    ] {
+        let line = format!("compare icon.png --seeds 2 {flags} {TINY} --out {folder}");
+        place.run(&line).done();
+    }
+    place.run("report two other two/siren -o r.html").done();
+    let html = place.text("r.html");
+    assert!(html.contains("Means over 2 seeds"));
+    let rows = rows(&html);
+    let mut names: Vec<&str> = rows.iter().map(|row| &*row[1]).collect();
+    names.retain(|name| name.contains("siren") || name.contains("wire"));
+    names.sort_unstable();
+    let both = ["other/siren", "two/siren", "wire"];
+    let fits = both.map(|name| [0, 1].map(|seed| format!("{name} seed {seed}")));
+    let mut expected = [both.map(String::from).to_vec(), fits.concat()].concat();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
 }
 
 #[test]

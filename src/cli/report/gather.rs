@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 use super::super::CliError;
 use super::super::command_line::quoted;
 use super::super::folder::{self, FolderError};
+use super::found::Found;
 use crate::device::is_cpu;
 use crate::render::{self, Exhibition, KIND_FILES};
-use crate::report::{
-    CompareReport, ComparedFit, ComparedInput, ComparedModel, InputReport, PageInput, PageRun,
-    RunReport,
-};
+use crate::report::{CompareReport, ComparedInput, InputReport, PageInput, PageRun, RunReport};
 use crate::signal::{self, Signal};
 
 /// Bytes of everything shown, before it becomes text, which takes a third more: a page of some 20 MB.
@@ -40,18 +38,8 @@ impl Gathered {
                 root: folder.clone(),
             });
         }
-        let mut runs = Vec::new();
-        for folder in folders {
-            for folder in runs_in(folder)? {
-                let path = folder.join(folder::REPORT);
-                match read(&path)? {
-                    Some(bytes) => runs.push((folder, parse::<RunReport>(&path, &bytes)?)),
-                    None => return Err(CliError::Usage(nothing(&folder))),
-                }
-            }
-        }
         Ok(Self {
-            report: as_comparison(&runs),
+            report: Found::in_folders(folders)?.as_comparison(),
             root: PathBuf::new(),
         })
     }
@@ -241,120 +229,6 @@ impl Gathered {
     }
 }
 
-/// The recipe in the folder of a run without its seed; none when it is lost.
-fn recipe_but_seed(folder: &Path) -> Option<toml::Table> {
-    let text = std::fs::read_to_string(folder.join(folder::RECIPE)).ok()?;
-    let mut recipe: toml::Table = text.parse().ok()?;
-    if let Some(toml::Value::Table(training)) = recipe.get_mut("training") {
-        training.remove("seed");
-    }
-    Some(recipe)
-}
-
-/// Runs as a comparison; a model that one input has twice, and not with another seed alone, goes by the name of its folder.
-fn as_comparison(runs: &[(PathBuf, RunReport)]) -> CompareReport {
-    let mut devices: Vec<&str> = Vec::new();
-    let mut seeds = Vec::new();
-    let mut inputs: Vec<ComparedInput> = Vec::new();
-    for (_, run) in runs {
-        if !devices.contains(&&*run.device) {
-            devices.push(&run.device);
-        }
-        if !seeds.contains(&run.seed) {
-            seeds.push(run.seed);
-        }
-        if !inputs
-            .iter()
-            .any(|input| input.input.path == run.input.path)
-        {
-            inputs.push(ComparedInput {
-                input: run.input.clone(),
-                models: Vec::new(),
-                means: Vec::new(),
-                failures: Vec::new(),
-            });
-        }
-    }
-    let mut report = CompareReport {
-        command: String::new(),
-        device: devices.join("; "),
-        holdout: None,
-        seeds,
-        inputs,
-        means: Vec::new(),
-    };
-    for (number, (folder, run)) in runs.iter().enumerate() {
-        let recipe = recipe_but_seed(folder);
-        let is_other = |(index, (other_folder, other)): (usize, &(PathBuf, RunReport))| {
-            (&other.input.path, &other.model.name) == (&run.input.path, &run.model.name)
-                && index != number
-                && (other.seed == run.seed || recipe_but_seed(other_folder) != recipe)
-        };
-        let place = folder.display().to_string();
-        let model = match runs.iter().enumerate().any(is_other) {
-            false => run.model.name.clone(),
-            true => place.clone(),
-        };
-        let input = report
-            .inputs
-            .iter()
-            .position(|input| input.input.path == run.input.path);
-        report.add(
-            input.unwrap_or_default(),
-            ComparedModel {
-                model,
-                fit: Some(ComparedFit::new(run, place)),
-                metrics: run.metrics.clone(),
-            },
-        );
-    }
-    report
-}
-
-/// The folders of the runs of a comparison, or the folder itself.
-///
-/// # Errors
-/// [`CliError::Usage`] when the comparison has metrics that its runs have not; [`FolderError::Damaged`].
-fn runs_in(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
-    let path = folder.join(folder::COMPARE);
-    let Some(bytes) = read(&path)? else {
-        return Ok(vec![folder.into()]);
-    };
-    let report: CompareReport = parse(&path, &bytes)?;
-    if report.holdout.is_some() {
-        return Err(CliError::Usage(format!(
-            "{} is a comparison with --holdout, whose figures are not those of its runs; give it alone",
-            folder.display()
-        )));
-    }
-    let models = report.inputs.iter().flat_map(|input| &input.models);
-    let fits = models.filter_map(|model| model.fit.as_ref());
-    let runs: Vec<PathBuf> = fits.map(|fit| folder.join(&fit.folder)).collect();
-    match runs.is_empty() {
-        true => Err(CliError::Usage(format!(
-            "{} is a comparison without a finished run",
-            folder.display()
-        ))),
-        false => Ok(runs),
-    }
-}
-
-/// Why a folder has no page.
-fn nothing(folder: &Path) -> String {
-    let name = folder.display();
-    if folder.is_file() {
-        return format!("{name} is a file; give the folder of a run or of a comparison");
-    }
-    if !folder.exists() {
-        return format!("there is no folder {name}; give the folder of a run or of a comparison");
-    }
-    format!(
-        "{name} holds neither the {} of a finished run nor the {} of a comparison",
-        folder::REPORT,
-        folder::COMPARE
-    )
-}
-
 /// The file called `stem` in a folder, with whichever ending it has.
 fn with_ending(folder: &Path, stem: &str) -> Option<PathBuf> {
     let endings = KIND_FILES.iter().flat_map(|kind| kind.lossless_extensions);
@@ -364,7 +238,7 @@ fn with_ending(folder: &Path, stem: &str) -> Option<PathBuf> {
 }
 
 /// The contents of a file, or `None` when it is not there.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, FolderError> {
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, FolderError> {
     use std::io::ErrorKind::{NotADirectory, NotFound};
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -376,7 +250,10 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, FolderError> {
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, CliError> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(
+    path: &Path,
+    bytes: &[u8],
+) -> Result<T, CliError> {
     serde_json::from_slice(bytes)
         .map_err(|e| CliError::Failed(format!("{} is damaged ({e}); fit again", path.display())))
 }

@@ -37,7 +37,7 @@ pub struct Rescale {
     /// One factor for each input, or one for all; none are those of `onto`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scale: Vec<f32>,
-    /// What is added.
+    /// What is added, of [`Onto::Values`] besides the smallest of them.
     #[serde(default)]
     pub shift: f32,
     /// Where open factors come from.
@@ -47,14 +47,21 @@ pub struct Rescale {
 
 impl Rescale {
     pub(in super::super) const SUMMARY: &'static str =
-        "scale x + shift, not trained: coordinates to the ends of the axes, values in [0, 1]";
+        "scale x + shift, not trained: coordinates to the ends of the axes, [0, 1] to the values";
 
     pub(in super::super) fn examples() -> Vec<Self> {
-        vec![Self {
-            scale: vec![2.0],
-            shift: -1.0,
-            onto: Onto::Ends,
-        }]
+        vec![
+            Self {
+                scale: vec![2.0],
+                shift: -1.0,
+                onto: Onto::Ends,
+            },
+            Self {
+                scale: vec![1.2],
+                shift: -0.6,
+                onto: Onto::Values,
+            },
+        ]
     }
 
     /// The factor on input `axis`.
@@ -86,7 +93,8 @@ impl Layer for Rescale {
                 // Of a signal of one value it is the values of the file's type.
                 let is_flat = largest <= smallest;
                 let [from, to] = if is_flat { [-1.0, 1.0] } else { hints.values };
-                (self.scale, self.shift) = (vec![to - from], from);
+                self.scale = vec![to - from];
+                self.shift += from;
             }
             Onto::Ends if hints.nyquist.len() == d_in => {
                 let ends = |nyquist: &f32| {
@@ -104,7 +112,7 @@ impl Layer for Rescale {
         let given = self.scale.len();
         if given != 1 && given != d_in {
             return Err(format!(
-                "scale has {given} numbers; it must have one, or one for each of the {d_in} inputs, and only a layer that reads coordinates may leave it out"
+                "scale has {given} numbers; it must have one, or one for each of the {d_in} inputs, and only a layer that reads coordinates, or has onto = \"values\", may leave it out"
             ));
         }
         for &scale in &self.scale {

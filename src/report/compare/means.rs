@@ -95,7 +95,7 @@ fn place(model: &str, input: &ComparedInput) -> usize {
 }
 
 /// Every value once, in the order in which they first appear.
-pub(in crate::report) fn distinct<'a>(values: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(crate) fn distinct<'a>(values: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut found = Vec::new();
     for value in values {
         if !found.contains(&value) {

@@ -55,8 +55,7 @@ impl CompareReport {
         });
         let of_kinds = several.iter().map(|kind| {
             let rows: Vec<Row> = self.means_of(kind).map(Row::mean).collect();
-            let kind = (kinds.len() > 1).then_some(*kind);
-            (self.title_of_means(kind, &rows), self.table(&rows, false))
+            (self.title_of_means(kind), self.table(&rows, false))
         });
         of_inputs
             .chain(of_kinds)
@@ -76,23 +75,23 @@ impl CompareReport {
         self.means.iter().filter(move |mean| mean.kind == kind)
     }
 
-    /// `Means over 3 inputs`; of `kind`, if there are several kinds. Fewer of a comparison that was cut short, or in which a run failed.
-    fn title_of_means(&self, kind: Option<&str>, rows: &[Row]) -> String {
-        let all = match kind {
-            Some(kind) => self.of_kind(kind).count(),
-            None => self.inputs.len(),
+    /// `Means over 3 inputs and 2 seeds (image)`, without what there is one of. Of a comparison that was cut short, or in which a run failed, they
+    /// are over fewer inputs than there are.
+    pub(in crate::report) fn title_of_means(&self, kind: &str) -> String {
+        let all = self.of_kind(kind).count();
+        let some = self.means_of(kind).next().map_or(all, |mean| mean.inputs);
+        let inputs = match (some, all) {
+            (_, 1) => None,
+            (some, all) if some < all => Some(format!("{some} of {all} inputs")),
+            (_, all) => Some(format!("{all} inputs")),
         };
-        let mean = rows.first().and_then(|row| row.mean);
-        let inputs = match mean.map_or(all, |mean| mean.inputs) {
-            some if some < all => format!("{some} of {all}"),
-            _ => all.to_string(),
+        let seeds = (self.seeds.len() > 1).then(|| format!("{} seeds", self.seeds.len()));
+        let over: Vec<String> = [inputs, seeds].into_iter().flatten().collect();
+        let kind = match all == self.inputs.len() {
+            true => String::new(),
+            false => format!(" ({kind})"),
         };
-        let seeds = match self.seeds.len() {
-            1 => String::new(),
-            seeds => format!(" and {seeds} seeds"),
-        };
-        let kind = kind.map_or_else(String::new, |kind| format!(" ({kind})"));
-        format!("Means over {inputs} inputs{seeds}{kind}")
+        format!("Means over {}{kind}", over.join(" and "))
     }
 
     /// With a column of seeds, if that is asked for.

@@ -143,20 +143,9 @@ pub(super) fn means(report: &CompareReport, styles: &Styles) -> String {
 fn means_of(report: &CompareReport, kind: &str, styles: &Styles) -> String {
     let rows = report.means.iter().filter(|mean| mean.kind == kind);
     let rows: Vec<&ComparedMean> = rows.collect();
-    let inputs = rows.first().map_or(0, |row| row.inputs);
-    let (inputs, seeds) = (
-        counted(inputs, "input"),
-        counted(report.seeds.len(), "seed"),
-    );
-    let over: Vec<String> = [inputs, seeds].into_iter().flatten().collect();
-    let kinds = report.inputs.iter().map(|input| input.input.kind());
-    let kind = match kinds.clone().all(|other| other == kind) {
-        true => String::new(),
-        false => format!(" ({})", escape(kind)),
-    };
     format!(
-        "<section class=\"means\">\n<h2>Means over {}{kind}</h2>\n{}</section>\n",
-        over.join(" and "),
+        "<section class=\"means\">\n<h2>{}</h2>\n{}</section>\n",
+        escape(&report.title_of_means(kind)),
         mean_table(&rows, "Means, the best first", styles)
     )
 }
@@ -204,11 +193,6 @@ fn mean_table(rows: &[&ComparedMean], caption: &str, styles: &Styles) -> String 
         format!("{}{}", styles.swatch(model), escape(model))
     };
     table(caption, &places, &name, &columns)
-}
-
-/// `3 inputs`; nothing of one.
-fn counted(count: usize, what: &str) -> Option<String> {
-    (count > 1).then(|| format!("{count} {what}s"))
 }
 
 fn metric_columns(rows: &[&[Metric]]) -> Vec<Column> {

@@ -133,11 +133,11 @@ impl Samples {
     /// The smallest and the largest value.
     pub(super) fn ends(&self) -> [f64; 2] {
         fn ends<T: Copy + Into<f64>>(values: &[T]) -> [f64; 2] {
-            let values = || values.iter().map(|&value| value.into());
-            [
-                values().fold(f64::INFINITY, f64::min),
-                values().fold(f64::NEG_INFINITY, f64::max),
-            ]
+            let none = [f64::INFINITY, f64::NEG_INFINITY];
+            values.iter().fold(none, |[least, most], &value| {
+                let value = value.into();
+                [least.min(value), most.max(value)]
+            })
         }
         match self {
             Samples::U8(values) => ends(values),
