@@ -164,6 +164,7 @@ impl Fit {
             talk.say(&remark);
         }
         let folder = Folder::open(&path, self.flags.force, self.resume)?;
+        folder.spare(&self.input)?;
         Ok((resolved, folder))
     }
 }

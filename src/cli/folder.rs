@@ -54,6 +54,10 @@ pub(super) enum FolderError {
         "{0} already holds results; give --resume to go on with it, --force to replace it, or --out DIR to write elsewhere"
     )]
     Occupied(PathBuf),
+    #[error(
+        "{0} is what is to be fitted, and results of that name would replace it; give --out DIR to write elsewhere"
+    )]
+    Input(PathBuf),
     #[error("{0} already exists; give --force to replace it, or -o FILE to write elsewhere")]
     Exists(PathBuf),
     #[error("cannot write {0}: it is a folder, or lies in one that does not exist")]
@@ -118,6 +122,18 @@ impl Folder {
             .make_in(path, |file| std::fs::File::create_new(file))
             .map_err(failed)?;
         Ok(folder)
+    }
+
+    /// Checks that no result takes the place of an input.
+    pub fn spare(&self, input: &Path) -> Result<(), FolderError> {
+        let Ok(place) = input.canonicalize() else {
+            return Ok(());
+        };
+        let is_input = |name: &String| self.file(name).canonicalize().is_ok_and(|at| at == place);
+        match names().iter().any(is_input) {
+            true => Err(FolderError::Input(input.to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// The folder.

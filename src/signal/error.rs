@@ -64,7 +64,7 @@ pub enum SignalError {
     )]
     EncodedSound { path: PathBuf, format: &'static str },
     /// A shape by formula that cannot be read.
-    #[error("sdf:{formula} is not understood: {reason}")]
+    #[error("sdf:{formula} is no shape that can be fitted: {reason}")]
     Formula { formula: String, reason: String },
     /// Distances that a shape does not have.
     #[error("training.target: {0}")]

@@ -92,6 +92,14 @@ impl<'a> Feed<'a> {
         }
     }
 
+    /// Has the signal draw the samples of step number `step`, which may take seconds that are not those of a step.
+    pub fn prepare(&mut self, step: u64) {
+        let of_step = self.sampler.epoch(step);
+        if self.epoch.replace(of_step) != Some(of_step) {
+            self.run.signal.refresh(of_step);
+        }
+    }
+
     /// Makes the batch that of step number `step`.
     ///
     /// # Errors
@@ -102,10 +110,7 @@ impl<'a> Feed<'a> {
         engine: &mut dyn Engine,
         parameters: &Parameters,
     ) -> Result<Known, EngineError> {
-        let of_step = self.sampler.epoch(step);
-        if self.epoch.replace(of_step) != Some(of_step) {
-            self.run.signal.refresh(of_step);
-        }
+        self.prepare(step);
         self.sampler.batch(step, &mut self.indices);
         if let Some(spectral) = &self.spectral {
             spectral.spread(self.run.signal.samples(), &mut self.indices);

@@ -137,6 +137,7 @@ impl Run<'_> {
         let mut feed = Feed::new(self);
         let mut gradients = state.parameters.zeros_like();
         let mut good = state.clone();
+        feed.prepare(state.step);
         let mut pace = Pace::new(&budget, state);
         let above_db = self.signal.psnr_above_targets_db();
         let mut target = budget

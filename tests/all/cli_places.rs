@@ -55,6 +55,23 @@ fn places_that_cannot_be_written() {
     );
 }
 
+/// Not even --force makes a result of what is to be fitted.
+#[test]
+fn an_input_among_results_is_spared() {
+    let place = Place::new();
+    place.fit("icon.png --model siren --out run");
+    let before = place.files("");
+    for line in [
+        "fit run/reconstruction.png --model siren --out run --force",
+        "fit run/reconstruction.png --model siren --out run --resume",
+        "compare run/reconstruction.png --models siren --out run --force",
+    ] {
+        let words = ["run/reconstruction.png is what is to be fitted", "--out"];
+        fails(&place, &format!("{line} {TINY}"), 1, &words);
+        assert!(place.files("") == before, "{line}");
+    }
+}
+
 /// A write error in the middle of a run: files may not grow beyond a few kilobytes.
 #[cfg(unix)]
 #[test]

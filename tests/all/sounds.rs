@@ -99,6 +99,52 @@ const MONO: WavSpec = WavSpec {
     sample_format: WavFormat::Int,
 };
 
+/// A byte follows a chunk of odd length (RIFF), and where a container has more bits than are valid they are its upper ones
+/// (WAVEFORMATEXTENSIBLE).
+#[test]
+fn chunks_and_containers_of_other_programs_are_read() {
+    let place = Place::new();
+    let original = example(SampleFormat::Pcm24, 2);
+    let path = place.path("a.wav");
+    let rendering = render::from_signal(&original, &original).unwrap();
+    let bytes = rendering.encode(&path).unwrap();
+    let data = 8 + bytes.windows(4).position(|chunk| chunk == b"data").unwrap();
+    let chunk = |name: &[u8], content: &[u8]| {
+        let length = (content.len() as u32).to_le_bytes();
+        let padding = vec![0; content.len() % 2];
+        [name, &length, content, &padding].concat()
+    };
+    let file = |chunks: &[Vec<u8>]| {
+        let chunks = chunks.concat();
+        let length = (4 + chunks.len() as u32).to_le_bytes();
+        [&b"RIFF"[..], &length, b"WAVE", &chunks].concat()
+    };
+    // Tag, channels, frames a second, bytes a second, bytes a frame, bits; then the length of the rest, valid bits, channels, format.
+    let head = |bits: u16| {
+        let numbers = [2_u32, 22_050, 22_050 * 2 * u32::from(bits) / 8];
+        let rate = [numbers[1].to_le_bytes(), numbers[2].to_le_bytes()].concat();
+        let ends = [2 * bits / 8, bits, 22, 24].map(u16::to_le_bytes).concat();
+        let guid = b"\x01\0\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71";
+        [b"\xfe\xff\x02\0", &*rate, &ends, b"\x03\0\0\0", guid].concat()
+    };
+    let samples = &bytes[data..];
+    let odd = [
+        chunk(b"bext", &[7; 603]),
+        chunk(b"fmt ", &head(24)),
+        chunk(b"id3 ", &[9; 7]),
+        chunk(b"data", samples),
+    ];
+    std::fs::write(&path, file(&odd)).unwrap();
+    assert_eq!(sound(&path), original);
+
+    let wide = samples.chunks(3).flat_map(|value| [&[0], value].concat());
+    let wide = chunk(b"data", &wide.collect::<Vec<u8>>());
+    std::fs::write(&path, file(&[chunk(b"fmt ", &head(32)), wide])).unwrap();
+    let read = sound(&path);
+    assert_eq!(read.layout.format, SampleFormat::Pcm32);
+    assert_eq!(read.samples, original.samples);
+}
+
 #[test]
 fn faulty_files_are_refused_in_a_sentence() {
     let place = Place::new();

@@ -2,7 +2,10 @@
 
 use inr::engine::{Batch, Engine, EngineError, Loss, Measured, TiledEngine};
 use inr::model::{Hints, LayerConfig, Network, Parameters};
-use inr::signal::{BitDepth, Channels, Footprint, Image, ImageLayout, Samples};
+use inr::signal::{
+    BitDepth, Channels, Footprint, HeldOut, Image, ImageLayout, Layout, Reduction, Samples, Signal,
+    SignalError, Spectrum,
+};
 use inr::train::{
     Budget, Event, Flow, OptimizerConfig, OptimizerKind, Run, Schedule, ScheduleKind, State,
     StoppedBy, TrainError, Training, from_bytes, to_bytes,
@@ -89,6 +92,13 @@ pub fn train(
 
 /// The state at the end of a run that its steps end.
 pub fn trained(run: &Run) -> State {
+    let (stopped, state) = ended(run);
+    assert_eq!(stopped, StoppedBy::Steps);
+    state
+}
+
+/// What ends a run, and the state then.
+fn ended(run: &Run) -> (StoppedBy, State) {
     let mut state = State::new(run.training, run.network.initialize(run.training.seed));
     let stopped = run.train(
         &mut TiledEngine::default(),
@@ -96,8 +106,7 @@ pub fn trained(run: &Run) -> State {
         &mut |_| Flow::Continue,
         &mut |_, _| unreachable!(),
     );
-    assert_eq!(stopped.unwrap(), StoppedBy::Steps);
-    state
+    (stopped.unwrap(), state)
 }
 
 /// Trains a network on the picture; the times are taken out of the result.
@@ -311,6 +320,67 @@ impl Engine for Scripted {
     ) -> Result<(), EngineError> {
         unreachable!()
     }
+}
+
+/// A picture whose samples take longer to draw than a run may last.
+#[derive(Debug)]
+struct Slow(Image);
+
+impl Signal for Slow {
+    fn layout(&self) -> Layout {
+        self.0.layout()
+    }
+
+    fn samples(&self) -> usize {
+        self.0.samples()
+    }
+
+    fn gather(&self, indices: &[u32], coordinates: &mut [f64], targets: &mut [f32]) {
+        self.0.gather(indices, coordinates, targets);
+    }
+
+    fn gather_within(
+        &self,
+        offset: &[f64],
+        indices: &[u32],
+        coordinates: &mut [f64],
+        targets: &mut [f32],
+    ) {
+        self.0.gather_within(offset, indices, coordinates, targets);
+    }
+
+    fn refresh(&self, epoch: u64) {
+        if epoch == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+    }
+
+    fn spectrum(&self) -> Spectrum {
+        self.0.spectrum()
+    }
+
+    fn hold_out(self: Box<Self>, _reduction: Reduction) -> Result<HeldOut, SignalError> {
+        unreachable!()
+    }
+}
+
+/// What the first samples take to draw is no part of the seconds of training: the first of several models would have none left.
+#[test]
+fn the_clock_of_a_timed_run_starts_when_its_samples_are_there() {
+    let network = network(json!([{"kind": "linear"}]), 2, 3);
+    let mut training = training(OptimizerKind::Adam, 1);
+    training.budget = Budget {
+        seconds: Some(0.25),
+        ..Budget::default()
+    };
+    let run = Run {
+        training: &training,
+        network: &network,
+        signal: &Slow(picture()),
+    };
+    let (stopped, state) = ended(&run);
+    assert_eq!(stopped, StoppedBy::Time);
+    assert!(state.step > 1, "{} steps", state.step);
 }
 
 /// With gradients of 1, Adam's moments are 1 too and every step is the learning rate itself: rate · factor(progress).

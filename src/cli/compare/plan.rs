@@ -194,6 +194,7 @@ impl Compare {
             false => root.join(place),
         };
         let folder = Folder::open(&path, self.flags.force, plan.goes_on)?;
+        folder.spare(input)?;
         let source = Source::new(input, signal, plan.holdout, &folder)?;
         let mut reduced = None;
         if let Some(held_out) = &source.held_out {
@@ -211,6 +212,7 @@ impl Compare {
             };
             let place = place.join(name);
             let folder = Folder::open(&root.join(&place), self.flags.force, plan.goes_on)?;
+            folder.spare(input)?;
             let session = Session {
                 talk,
                 device,

@@ -89,7 +89,8 @@ impl Grid {
         }
     }
 
-    /// The distance at a point of the box, in cells; beyond the box, that at its border and the way to it.
+    /// The distance at a point, in cells; beyond the outermost samples, that at their border and the way to it. A body that reaches the border of the
+    /// box ends there.
     pub fn distance(&self, point: Vector) -> f64 {
         let mut cell = [0; 3];
         let mut along = [0.0; 3];
@@ -116,7 +117,12 @@ impl Grid {
             }
             value += weight * f64::from(self.at(place));
         }
-        value + norm(beyond)
+        let past = [0, 1, 2].map(|axis| point[axis].abs() - self.sizes[axis] as f64 / 2.0);
+        let to_box = match past.iter().copied().fold(f64::NEG_INFINITY, f64::max) {
+            within if within <= 0.0 => within,
+            _ => norm(past.map(|way| way.max(0.0))),
+        };
+        (value + norm(beyond)).max(to_box)
     }
 }
 

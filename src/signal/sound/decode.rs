@@ -1,6 +1,6 @@
 //! WAV files.
 
-use std::io::{self, Read};
+use std::io::{self, Chain, Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -15,6 +15,9 @@ const FORMAT: &str = "WAV";
 
 /// Said of a length that was left open: as large as it can be, or near that.
 const PIPE: &str = "its header does not tell how long its data is, as when a program wrote to a pipe; write it to a file again";
+
+/// Said of a length that no samples have.
+const UNEVEN: &str = "its data is no whole number of samples, as when a program wrote to a pipe or was stopped; write it to a file again";
 
 /// How far below the largest length one that was left open may be, in bytes.
 const LEFT_OPEN: u32 = 1 << 10;
@@ -45,7 +48,7 @@ pub(super) fn probe(source: Source) -> Result<SoundLayout, SignalError> {
 }
 
 /// The layout, and what reads the samples.
-fn open(source: Source) -> Result<(SoundLayout, WavReader<Reader>), SignalError> {
+fn open(source: Source) -> Result<(SoundLayout, WavReader<Plain>), SignalError> {
     let path = source.path.clone();
     if let Some((_, what)) = RELATIVES
         .iter()
@@ -58,10 +61,80 @@ fn open(source: Source) -> Result<(SoundLayout, WavReader<Reader>), SignalError>
         });
     }
     let end = source.reader.end();
-    let reader = WavReader::new(source.reader)
+    let reader = plain(source.reader).map_err(hound::Error::IoError);
+    let reader = reader
+        .and_then(WavReader::new)
         .map_err(|error| fault(&path, error, end.load(Ordering::Relaxed)))?;
     Ok((layout(&path, &reader)?, reader))
 }
+
+/// A header of nothing but a format, and the samples.
+type Plain = Chain<Cursor<Vec<u8>>, Reader>;
+
+/// Longest chunk `fmt ` that is looked into.
+const MOST_FORMAT: u32 = 1 << 10;
+
+/// The file without the chunks before its samples, of which hound does not skip the byte that an odd one is padded with (RIFF, Microsoft and IBM 1991), and with
+/// as many bits a sample as its bytes have: where fewer are valid they are the upper ones (WAVEFORMATEXTENSIBLE, Microsoft 2001). A file with other
+/// chunks than that is left as it is, for hound to say what is wrong.
+fn plain(mut reader: Reader) -> io::Result<Plain> {
+    let header = plain_header(&mut reader)?;
+    if header.is_none() {
+        reader.rewind()?;
+    }
+    Ok(Cursor::new(header.unwrap_or_default()).chain(reader))
+}
+
+/// The header for hound; `reader` is then at the first sample.
+fn plain_header(reader: &mut Reader) -> io::Result<Option<Vec<u8>>> {
+    let mut header = vec![0; 12];
+    reader.read_exact(&mut header)?;
+    let mut has_format = false;
+    loop {
+        let mut chunk = [0; 8];
+        reader.read_exact(&mut chunk)?;
+        let [.., a, b, c, d] = chunk;
+        let length = u32::from_le_bytes([a, b, c, d]);
+        let padding = i64::from(length % 2);
+        match &chunk[..4] {
+            b"data" if has_format => {
+                header.extend(chunk);
+                return Ok(Some(header));
+            }
+            b"fmt " if !has_format && (16..=MOST_FORMAT).contains(&length) => {
+                let mut format = vec![0; length as usize];
+                reader.read_exact(&mut format)?;
+                reader.seek_relative(padding)?;
+                fill_container(&mut format);
+                header.extend(chunk);
+                header.extend(format);
+                has_format = true;
+            }
+            b"data" | b"fmt " => return Ok(None),
+            _ => reader.seek_relative(i64::from(length) + padding)?,
+        }
+    }
+}
+
+/// Makes all bits of a container valid.
+fn fill_container(format: &mut [u8]) {
+    let number = |place: usize| u16::from_le_bytes([format[place], format[place + 1]]);
+    let (tag, channels, block, bits) = (number(0), number(2), number(12), number(14));
+    // The valid bits of the extensible format stand apart, behind the number of bytes that follow.
+    let is_extensible = tag == EXTENSIBLE && format.len() >= 20;
+    let container = 8 * (block / channels.max(1));
+    let valid = if is_extensible { number(18) } else { bits };
+    if (9..container).contains(&valid) {
+        let container = container.to_le_bytes();
+        format[14..16].copy_from_slice(&container);
+        if is_extensible {
+            format[18..20].copy_from_slice(&container);
+        }
+    }
+}
+
+/// The tag of WAVEFORMATEXTENSIBLE.
+const EXTENSIBLE: u16 = 0xfffe;
 
 /// All samples.
 pub(super) fn decode(source: Source) -> Result<Sound, SignalError> {
@@ -211,7 +284,7 @@ fn fault(path: &Path, error: hound::Error, at_end: bool) -> SignalError {
             SignalError::Damaged {
                 path,
                 format: FORMAT,
-                reason: PIPE.into(),
+                reason: UNEVEN.into(),
             }
         }
         error => SignalError::Damaged {

@@ -257,11 +257,19 @@ fn grids_of_distances_have_slope_one_whatever_their_unit() {
         panic!()
     };
     assert_eq!(grid.half(), [2.0, 1.5, 1.0]);
-    for x in [-1.5, -0.25, 0.5, 1.4] {
-        assert!((grid.distance([x, 0.3, -0.4]) - (x - 0.5)).abs() < 1e-6);
+    for x in [-1.5_f64, -0.25, 0.5, 1.4] {
+        // What is left of the plane ends at the border: two cells from the middle along x, and one along z.
+        let expected = (x - 0.5).max((x.abs() - 2.0).max(0.4 - 1.0));
+        assert!((grid.distance([x, 0.3, -0.4]) - expected).abs() < 1e-6);
     }
-    // Beyond the border the way to it is added.
-    assert!((grid.distance([2.5, 0.0, 0.0]) - 2.0).abs() < 1e-6);
+    // Beyond the border the way to it is added, where that is more than the way out of the box.
+    for (place, expected) in [
+        ([2.5, 0.0, 0.0], 2.0),
+        ([-2.5, 0.0, 0.0], 0.5),
+        ([-5.0, 5.5, 0.0], 5.0),
+    ] {
+        assert!((grid.distance(place) - expected).abs() < 1e-6);
+    }
 }
 
 #[test]
