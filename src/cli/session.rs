@@ -87,6 +87,9 @@ impl Session<'_> {
         ));
         let rendering = self.reconstruct(&model.parameters, &layout)?;
         self.talk.clear();
+        if let Some(remark) = rendering.remark() {
+            self.talk.say(&format!("{name}: {remark}"));
+        }
         let metrics = render::measure(self.signal, &rendering)?;
         let reconstruction = format!(
             "{}.{}",

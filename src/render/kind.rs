@@ -117,6 +117,11 @@ pub(super) trait Rendered {
     /// See [`super::interpolate`].
     fn interpolate(&self, reduction: Reduction, filter: Filter) -> Result<Rendering, RenderError>;
 
+    /// See [`Rendering::remark`].
+    fn remark(&self) -> Option<&'static str> {
+        None
+    }
+
     /// See [`super::measure`].
     fn measure(&self, original: &dyn Signal) -> Result<Metrics, RenderError>;
 

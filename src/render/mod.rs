@@ -228,6 +228,11 @@ impl Rendering {
         self.rendered().layout()
     }
 
+    /// What there is to know of it before its metrics are read.
+    pub fn remark(&self) -> Option<&'static str> {
+        self.rendered().remark()
+    }
+
     /// The file name ending that keeps all of it: `png`, or `exr` for float pictures.
     pub fn lossless_extension(&self) -> &'static str {
         renderable(&self.layout()).lossless_extension()

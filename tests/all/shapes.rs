@@ -278,7 +278,9 @@ fn a_run_without_a_surface_keeps_its_report() {
         let folder = ended.stdout.trim_end().to_string();
         assert!(place.path(&format!("{folder}/reconstruction.ply")).exists());
         // An infinite distance is null.
-        report(&place, &folder)["metrics"]["chamfer_l1"].is_null()
+        let is_without = report(&place, &folder)["metrics"]["chamfer_l1"].is_null();
+        assert_eq!(ended.stderr.contains("siren: no surface"), is_without);
+        is_without
     });
     assert!(without, "all of them had a surface");
 }

@@ -410,6 +410,12 @@ impl Rendered for ShapeRendering {
         ))
     }
 
+    fn remark(&self) -> Option<&'static str> {
+        self.mesh.faces.is_empty().then_some(
+            "no surface: the field has one sign everywhere, so that there is no preview; more steps may find one",
+        )
+    }
+
     fn measure(&self, original: &dyn Signal) -> Result<Metrics, RenderError> {
         let original: &Shape = downcast(original, "a shape")?;
         let mut metrics = Vec::new();
