@@ -111,6 +111,11 @@ impl Seek for Reader {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
         self.file.seek(position)
     }
+
+    /// Keeps what is buffered.
+    fn seek_relative(&mut self, offset: i64) -> io::Result<()> {
+        self.file.seek_relative(offset)
+    }
 }
 
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync + 'static>;

@@ -70,6 +70,16 @@ fn an_input_among_results_is_spared() {
         fails(&place, &format!("{line} {TINY}"), 1, &words);
         assert!(place.files("") == before, "{line}");
     }
+    place
+        .run(&format!("compare icon.png leaf.png --models siren {TINY}"))
+        .done();
+    let before = place.files("");
+    let other = "out/compare/leaf/siren/reconstruction.png";
+    std::fs::copy(place.path("leaf.png"), place.path(other)).unwrap();
+    let line = format!("compare leaf.png {other} --models siren {TINY} --force");
+    fails(&place, &line, 1, &[other, "to be fitted"]);
+    assert_eq!(place.bytes(other), place.bytes("leaf.png"));
+    assert_eq!(place.files("").len(), before.len());
 }
 
 /// A write error in the middle of a run: files may not grow beyond a few kilobytes.

@@ -137,6 +137,18 @@ fn recipes_stretch_values_as_their_authors_do() {
     let mut names: Vec<_> = names.filter(|name| stretched(name)).collect();
     names.sort_unstable();
     assert_eq!(names, ["fkan", "sl2a", "staf", "wire"]);
+    // Whatever a recipe is called, it is one.
+    for preset in PRESETS {
+        for recipe in preset.recipes() {
+            let request = Request {
+                model: Some(preset.name.into()),
+                recipe: Some(recipe.clone()),
+                ..Request::default()
+            };
+            let resolved = resolve(&request, &facts);
+            resolved.unwrap_or_else(|e| panic!("{}, {recipe}: {e}", preset.name));
+        }
+    }
 }
 
 #[test]

@@ -143,6 +143,30 @@ fn chunks_and_containers_of_other_programs_are_read() {
     let read = sound(&path);
     assert_eq!(read.layout.format, SampleFormat::Pcm32);
     assert_eq!(read.samples, original.samples);
+
+    // Without the extension they are the lower ones, as arecord writes them.
+    let low = samples.chunks(3).flat_map(|value| {
+        let sign = if value[2] < 128 { 0 } else { 255 };
+        [value, &[sign]].concat()
+    });
+    let low = chunk(b"data", &low.collect::<Vec<u8>>());
+    let mut plain = head(32)[..16].to_vec();
+    plain[..2].copy_from_slice(&[1, 0]);
+    plain[14] = 24;
+    std::fs::write(&path, file(&[chunk(b"fmt ", &plain), low.clone()])).unwrap();
+    assert_eq!(sound(&path), original);
+
+    // A byte of padding that was forgotten does no harm.
+    let mut odd = chunk(b"id3 ", &[9; 7]);
+    odd.pop();
+    let chunks = [odd, chunk(b"fmt ", &head(24)), chunk(b"data", samples)];
+    std::fs::write(&path, file(&chunks)).unwrap();
+    assert_eq!(sound(&path), original);
+
+    // Nor do numbers that no file has lead anywhere but to an error.
+    plain[12..14].fill(255);
+    std::fs::write(&path, file(&[chunk(b"fmt ", &plain), low])).unwrap();
+    assert!(load(&path).is_err());
 }
 
 #[test]

@@ -112,6 +112,11 @@ impl Compare {
             let planned = self.plan_input(input, place, &plan, &seeds, talk, device)?;
             plan.inputs.push(planned);
         }
+        // One input may lie where the results of another go.
+        let folders = plan.inputs.iter().flat_map(|input| &input.runs);
+        for run in folders {
+            files.iter().try_for_each(|file| run.folder.spare(file))?;
+        }
         if plan.seeds.is_empty() {
             plan.seeds = plan.inputs[0]
                 .runs
@@ -212,7 +217,6 @@ impl Compare {
             };
             let place = place.join(name);
             let folder = Folder::open(&root.join(&place), self.flags.force, plan.goes_on)?;
-            folder.spare(input)?;
             let session = Session {
                 talk,
                 device,

@@ -22,6 +22,8 @@ pub(super) struct Found {
 
 struct FoundRun {
     folder: PathBuf,
+    /// The same, however it is named.
+    place: PathBuf,
     /// What tells it from runs of the same model that lie elsewhere: its folder, or that of its comparison and the model.
     label: String,
     recipe: Option<toml::Table>,
@@ -31,9 +33,9 @@ struct FoundRun {
 impl FoundRun {
     /// Whether it is another fit of the same model to the same input, and not one with another seed alone.
     fn is_other(&self, other: &Self) -> bool {
-        let of = |run: &Self| (run.report.input.path.clone(), run.report.model.name.clone());
         self.label != other.label
-            && of(self) == of(other)
+            && self.report.input.path == other.report.input.path
+            && self.report.model.name == other.report.model.name
             && (self.report.seed == other.report.seed || self.recipe != other.recipe)
     }
 }
@@ -72,7 +74,10 @@ impl Found {
             }
             for mut failure in input.failures {
                 failure.folder = folder.join(failure.folder).display().to_string();
-                self.failures.push((input.input.clone(), failure));
+                let is_same = |(_, known): &(_, ComparedFailure)| known.folder == failure.folder;
+                if !self.failures.iter().any(is_same) {
+                    self.failures.push((input.input.clone(), failure));
+                }
             }
         }
         match is_empty {
@@ -86,11 +91,17 @@ impl Found {
     fn add(&mut self, folder: &Path, comparison: Option<&Path>) -> Result<(), CliError> {
         let path = folder.join(folder::REPORT);
         let Some(bytes) = read(&path)? else {
-            return Err(CliError::Usage(nothing(folder)));
+            return Err(CliError::Usage(match comparison {
+                Some(comparison) => format!(
+                    "{} lists a run in {}, which is not there; make the comparison again, or give the folders of its other runs",
+                    comparison.display(),
+                    folder.display()
+                ),
+                None => nothing(folder),
+            }));
         };
-        let place = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.into());
-        let is_same = |run: &FoundRun| place(&run.folder) == place(folder);
-        if self.runs.iter().any(is_same) {
+        let place = folder.canonicalize().unwrap_or_else(|_| folder.into());
+        if self.runs.iter().any(|run| run.place == place) {
             return Ok(());
         }
         let report: RunReport = parse(&path, &bytes)?;
@@ -100,6 +111,7 @@ impl Found {
         };
         self.runs.push(FoundRun {
             folder: folder.into(),
+            place,
             label: label.display().to_string(),
             recipe: recipe_but_seed(folder),
             report,
@@ -136,37 +148,37 @@ impl Found {
                 true => run.label.clone(),
             };
             let fit = ComparedFit::new(&run.report, run.folder.display().to_string());
-            input_of(&mut report, &run.report.input)
-                .models
-                .push(ComparedModel {
+            let input = index_of(&mut report, &run.report.input);
+            report.add(
+                input,
+                ComparedModel {
                     model,
                     fit: Some(fit),
                     metrics: run.report.metrics.clone(),
-                });
+                },
+            );
         }
         for (input, failure) in &self.failures {
-            let failures = &mut input_of(&mut report, input).failures;
-            failures.push(failure.clone());
+            let input = index_of(&mut report, input);
+            report.inputs[input].failures.push(failure.clone());
         }
-        report.take_means();
         report
     }
 }
 
-/// The place of an input in a comparison, which is made if it is new.
-fn input_of<'a>(report: &'a mut CompareReport, input: &InputReport) -> &'a mut ComparedInput {
+/// The index of an input in a comparison, to which it is added if it is new.
+fn index_of(report: &mut CompareReport, input: &InputReport) -> usize {
     let mut known = report.inputs.iter();
-    let place = known.position(|known| known.input.path == input.path);
-    let place = place.unwrap_or(report.inputs.len());
-    if place == report.inputs.len() {
-        report.inputs.push(ComparedInput {
-            input: input.clone(),
-            models: Vec::new(),
-            means: Vec::new(),
-            failures: Vec::new(),
-        });
+    if let Some(index) = known.position(|known| known.input.path == input.path) {
+        return index;
     }
-    &mut report.inputs[place]
+    report.inputs.push(ComparedInput {
+        input: input.clone(),
+        models: Vec::new(),
+        means: Vec::new(),
+        failures: Vec::new(),
+    });
+    report.inputs.len() - 1
 }
 
 /// The recipe in the folder of a run without its seed; none when it is lost.

@@ -37,7 +37,7 @@ pub struct Rescale {
     /// One factor for each input, or one for all; none are those of `onto`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scale: Vec<f32>,
-    /// What is added, of [`Onto::Values`] besides the smallest of them.
+    /// What is added, besides the smallest value where an open scale is that of [`Onto::Values`].
     #[serde(default)]
     pub shift: f32,
     /// Where open factors come from.

@@ -412,7 +412,7 @@ impl Rendered for ShapeRendering {
 
     fn remark(&self) -> Option<&'static str> {
         self.mesh.faces.is_empty().then_some(
-            "no surface: the field has one sign everywhere, so that there is no preview; more steps may find one",
+            "no surface: the field has one sign wherever it was looked at, so that there is no preview; more steps may find one",
         )
     }
 

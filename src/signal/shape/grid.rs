@@ -46,7 +46,9 @@ impl Grid {
         let count = values.iter().filter(|&&v| inside(v)).count();
         if count == 0 || count == values.len() {
             let all = if count == 0 { "outside" } else { "inside" };
-            return Err(format!("all of its samples are {all}: there is no surface"));
+            return Err(format!(
+                "all of its samples are {all}: there is no surface between them"
+            ));
         }
         let mut grid = Self { sizes, values };
         if occupancy {

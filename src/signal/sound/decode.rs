@@ -75,10 +75,14 @@ type Plain = Chain<Cursor<Vec<u8>>, Reader>;
 const MOST_FORMAT: u32 = 1 << 10;
 
 /// The file without the chunks before its samples, of which hound does not skip the byte that an odd one is padded with (RIFF, Microsoft and IBM 1991), and with
-/// as many bits a sample as its bytes have: where fewer are valid they are the upper ones (WAVEFORMATEXTENSIBLE, Microsoft 2001). A file with other
-/// chunks than that is left as it is, for hound to say what is wrong.
+/// as many valid bits as the containers of WAVEFORMATEXTENSIBLE (Microsoft 2001) have, of which they are the upper ones. A file with other
+/// chunks than that is left as it is, for hound to read or to say what is wrong.
 fn plain(mut reader: Reader) -> io::Result<Plain> {
-    let header = plain_header(&mut reader)?;
+    let header = match plain_header(&mut reader) {
+        // Perhaps of a program that left out the padding.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
+        header => header?,
+    };
     if header.is_none() {
         reader.rewind()?;
     }
@@ -116,20 +120,18 @@ fn plain_header(reader: &mut Reader) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Makes all bits of a container valid.
+/// Makes all bits of the containers of the extensible format valid.
 fn fill_container(format: &mut [u8]) {
     let number = |place: usize| u16::from_le_bytes([format[place], format[place + 1]]);
-    let (tag, channels, block, bits) = (number(0), number(2), number(12), number(14));
-    // The valid bits of the extensible format stand apart, behind the number of bytes that follow.
-    let is_extensible = tag == EXTENSIBLE && format.len() >= 20;
-    let container = 8 * (block / channels.max(1));
-    let valid = if is_extensible { number(18) } else { bits };
+    if number(0) != EXTENSIBLE || format.len() < 20 {
+        return;
+    }
+    let (channels, block, valid) = (number(2).max(1), number(12), number(18));
+    let container = (block / channels).saturating_mul(8);
+    // Of 8 bits the values have no sign.
     if (9..container).contains(&valid) {
-        let container = container.to_le_bytes();
-        format[14..16].copy_from_slice(&container);
-        if is_extensible {
-            format[18..20].copy_from_slice(&container);
-        }
+        format[14..16].copy_from_slice(&container.to_le_bytes());
+        format[18..20].copy_from_slice(&container.to_le_bytes());
     }
 }
 
@@ -280,7 +282,7 @@ fn fault(path: &Path, error: hound::Error, at_end: bool) -> SignalError {
                 reason: reason.into(),
             }
         }
-        hound::Error::FormatError(reason) if reason.starts_with("data chunk length") => {
+        hound::Error::FormatError(reason) if reason.contains("data chunk length") => {
             SignalError::Damaged {
                 path,
                 format: FORMAT,
