@@ -1,5 +1,6 @@
 //! The output folder of a run: made before any work, never losing what is there, written atomically.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -126,13 +127,14 @@ impl Folder {
 
     /// Checks that no result takes the place of an input.
     pub fn spare(&self, input: &Path) -> Result<(), FolderError> {
-        let Ok(place) = input.canonicalize() else {
+        let (Ok(input_place), Ok(folder)) = (input.canonicalize(), self.path.canonicalize()) else {
             return Ok(());
         };
-        let is_input = |name: &String| self.file(name).canonicalize().is_ok_and(|at| at == place);
-        match names().iter().any(is_input) {
-            true => Err(FolderError::Input(input.to_owned())),
-            false => Ok(()),
+        let is_here = input_place.parent() == Some(&folder);
+        let is_result = |name: &str| names().iter().any(|result| result == name);
+        match input_place.file_name().and_then(OsStr::to_str) {
+            Some(name) if is_here && is_result(name) => Err(FolderError::Input(input.to_owned())),
+            _ => Ok(()),
         }
     }
 
