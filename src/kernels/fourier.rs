@@ -1,11 +1,12 @@
-//! Fourier features cos(k s x), sin(k s x) for k = 1..K.
+//! Fourier features cos(k s x), sin(k s x) for K integers k.
 //!
-//! The frequencies go in runs. Every eighth run is computed directly; the others follow from the run before by the addition
-//! theorem, one rotation for each element, so that rounding errors grow over seven rotations only. A direct run is exact in its
+//! The frequencies go in runs. Of the frequencies 1..K every eighth run is computed directly; the others follow from the run before by the
+//! addition theorem, one rotation for each element, so that rounding errors grow over seven rotations only. A direct run is exact in its
 //! phase: s x / π is reduced to [-1, 1] in f64 and split into g₁ + g₂, where g₁ is a multiple of 2⁻¹¹. For k ≤ 8192 the product
-//! k g₁ is exact in f32, and so is its distance to an integer. Maximum absolute error for |s x| ≤ 10⁴ and K ≤ 8192: 2e-6.
+//! k g₁ is exact in f32, and so is its distance to an integer. Maximum absolute error for |s x| ≤ 10⁴ and k ≤ 8192: 2e-6. With gaps between
+//! the frequencies every run is computed directly, and for k up to 32,768 g₁ is a multiple of 2⁻⁹: 6e-6.
 //!
-//! Columns are basis-major: cos(k s x_i) in column (k−1)·d_in + i, sin(k s x_i) in column (K+k−1)·d_in + i. For few inputs a run
+//! Columns are basis-major: cos(k_j s x_i) in column j·d_in + i, sin(k_j s x_i) in column (K+j)·d_in + i, j from 0. For few inputs a run
 //! holds 16 frequencies, so that its 16·d_in columns fill whole vectors; for many inputs it holds one.
 
 use super::trigonometry::{ROUND, sin_cos_reduced};
@@ -20,6 +21,44 @@ const REFRESH: usize = 8;
 /// The largest K.
 pub const MAX_FREQUENCIES: usize = 8192;
 
+/// The highest frequency.
+pub const HIGHEST_FREQUENCY: usize = 32_768;
+
+/// K = `count` ascending integers from 1 to `highest`. When that is more than K they are dense at the low end and grow sparse: those next to
+/// (qʲ − 1)/(q − 1), j = 1..K, whose gaps begin with 1 and grow by q. Else they are 1..K.
+pub fn frequencies(count: usize, highest: usize) -> Vec<f32> {
+    let growth = growth(count, highest);
+    (1..=count)
+        .map(|j| geometric_sum(growth, j as f64).round() as f32)
+        .collect()
+}
+
+/// (qʲ − 1)/(q − 1) for ln q = `growth`: 1 + q + q² + ... of j terms.
+fn geometric_sum(growth: f64, j: f64) -> f64 {
+    match growth {
+        0.0 => j,
+        _ => (growth * j).exp_m1() / growth.exp_m1(),
+    }
+}
+
+/// ln q with which `count` terms sum to `highest`; 0 when they do so without growing, or cannot.
+fn growth(count: usize, highest: usize) -> f64 {
+    if count < 2 || highest <= count {
+        return 0.0;
+    }
+    // The last term alone is below q^(count − 1), which `highest` exceeds at the upper end.
+    let (mut low, mut high) = (0.0, (highest as f64).ln() / (count - 1) as f64);
+    for _ in 0..64 {
+        let middle = 0.5 * (low + high);
+        if geometric_sum(middle, count as f64) < highest as f64 {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
+}
+
 type Table = [f32; PART];
 
 /// Part of a row as runs of frequencies: lane l of a run stands for input `l % inputs` and for the frequency `l / inputs` after
@@ -29,24 +68,31 @@ struct Runs {
     frequencies: usize,
     /// Lanes of a run, rounded up to whole vectors.
     lanes: usize,
-    /// Frequency of each lane in the run that starts with k = 0.
-    offset: Table,
+    /// Which frequency of the run each lane has.
+    place: [usize; PART],
 }
 
 impl Runs {
     #[inline(always)]
     fn new(d_in: usize, inputs: usize) -> Self {
         let frequencies = if d_in <= LANES { LANES } else { 1 };
-        let mut offset = [0.0; PART];
-        for (k, offsets) in offset.chunks_mut(inputs).enumerate() {
-            offsets.fill(k as f32);
+        let mut place = [0; PART];
+        for (k, places) in place.chunks_mut(inputs).enumerate() {
+            places.fill(k);
         }
         Self {
             inputs,
             frequencies,
             lanes: (inputs * frequencies).next_multiple_of(LANES),
-            offset,
+            place,
         }
+    }
+
+    /// The frequencies of the 16 lanes from `lane` on; `values` begins with those of the run.
+    #[inline(always)]
+    fn of_lanes(&self, lane: usize, values: &[f32]) -> Block {
+        let last = values.len() - 1;
+        std::array::from_fn(|l| values[self.place[lane + l].min(last)])
     }
 
     /// How many runs `frequencies` take, and how many lanes of a run are used (fewer in the last one).
@@ -82,7 +128,7 @@ impl Phases {
 
     /// The phases of the inputs `x`, repeated for every frequency of a run.
     #[inline(always)]
-    fn set(&mut self, x: &[f32], half_turns: f64, runs: &Runs) {
+    fn set(&mut self, x: &[f32], half_turns: f64, grid: f64, runs: &Runs) {
         for lanes in self.x.chunks_exact_mut(x.len()).take(runs.frequencies) {
             for (lane, x) in lanes.iter_mut().zip(x) {
                 *lane = *x;
@@ -97,7 +143,7 @@ impl Phases {
                 0.0 * phase
             };
             let phase = phase - 2.0 * ((0.5 * phase + ROUND_F64) - ROUND_F64);
-            let coarse = ((phase * 2048.0 + ROUND_F64) - ROUND_F64) / 2048.0;
+            let coarse = ((phase * grid + ROUND_F64) - ROUND_F64) / grid;
             self.first[lane] = coarse as f32;
             self.second[lane] = (phase - coarse) as f32;
             self.sum[lane] = phase as f32;
@@ -167,22 +213,23 @@ fn store_some(values: Block, out: &mut [f32]) {
     out.copy_from_slice(&values[..out.len()]);
 }
 
-/// Writes the features of a tile: `x` `[rows, d_in]`, `scale` s, `features` `[rows, 2K·d_in]`, K = `frequencies` from 1 to
-/// [`MAX_FREQUENCIES`].
-pub fn features(x: &[f32], d_in: usize, scale: f32, frequencies: usize, features: &mut [f32]) {
+/// Writes the features of a tile: `x` `[rows, d_in]`, `scale` s, `frequencies` k as [`frequencies`] gives them, `features` `[rows, 2K·d_in]`.
+pub fn features(x: &[f32], d_in: usize, scale: f32, frequencies: &[f32], features: &mut [f32]) {
     check(x.len(), d_in, frequencies, features.len());
     dispatch!(features_body(
-        x: &[f32], d_in: usize, scale: f32, frequencies: usize, features: &mut [f32]
+        x: &[f32], d_in: usize, scale: f32, frequencies: &[f32], features: &mut [f32]
     ));
 }
 
-fn check(x: usize, d_in: usize, frequencies: usize, features: usize) {
+fn check(x: usize, d_in: usize, frequencies: &[f32], features: usize) {
+    let is_known = |k: &f32| *k <= HIGHEST_FREQUENCY as f32;
     assert!(
-        (1..=MAX_FREQUENCIES).contains(&frequencies),
-        "the number of frequencies must be from 1 to {MAX_FREQUENCIES}"
+        (1..=MAX_FREQUENCIES).contains(&frequencies.len())
+            && frequencies.last().is_some_and(is_known),
+        "there must be 1 to {MAX_FREQUENCIES} frequencies up to {HIGHEST_FREQUENCY}"
     );
     assert!(
-        d_in > 0 && x.is_multiple_of(d_in) && features == 2 * frequencies * x,
+        d_in > 0 && x.is_multiple_of(d_in) && features == 2 * frequencies.len() * x,
         "x must be [rows, d_in] and the features [rows, 2 K d_in]"
     );
 }
@@ -192,25 +239,35 @@ fn features_body<const FMA: bool>(
     x: &[f32],
     d_in: usize,
     scale: f32,
-    frequencies: usize,
+    frequencies: &[f32],
     features: &mut [f32],
 ) {
     let half_turns = f64::from(scale) / std::f64::consts::PI;
-    let half = frequencies * d_in;
+    let half = frequencies.len() * d_in;
+    let highest = frequencies.last().map_or(0, |&k| k as usize);
+    let direct = if highest == frequencies.len() {
+        REFRESH
+    } else {
+        1
+    };
+    let grid = if highest > MAX_FREQUENCIES {
+        512.0
+    } else {
+        2048.0
+    };
     let mut phases = Phases::ZERO;
     for part in (0..d_in).step_by(PART) {
         let inputs = part..d_in.min(part + PART);
         let runs = Runs::new(d_in, inputs.len());
-        let (count, used) = runs.shape(frequencies);
+        let (count, used) = runs.shape(frequencies.len());
         let rows = x
             .chunks_exact(d_in)
             .zip(features.chunks_exact_mut(2 * half));
         for (x, features) in rows {
             let (cos, sin) = features.split_at_mut(half);
-            phases.set(&x[inputs.clone()], half_turns, &runs);
+            phases.set(&x[inputs.clone()], half_turns, grid, &runs);
             for lane in (0..runs.lanes).step_by(LANES) {
                 let phases = phases.block(lane);
-                let offset = load(&runs.offset[lane..]);
                 let step = phases.turn::<FMA>(&[runs.frequencies as f32; LANES]);
                 let mut state = step;
                 // The last run may have no frequency left for these lanes.
@@ -220,9 +277,9 @@ fn features_body<const FMA: bool>(
                     count - 1
                 };
                 for run in 0..count {
-                    state = if run % REFRESH == 0 {
-                        let first = (run * runs.frequencies + 1) as f32;
-                        phases.turn::<FMA>(&offset.map(|offset| first + offset))
+                    state = if run % direct == 0 {
+                        let values = &frequencies[run * runs.frequencies..];
+                        phases.turn::<FMA>(&runs.of_lanes(lane, values))
                     } else {
                         state.plus::<FMA>(&step)
                     };
@@ -250,14 +307,14 @@ pub fn features_backward(
     grad_features: &[f32],
     d_in: usize,
     scale: f32,
-    frequencies: usize,
+    frequencies: &[f32],
     grad_x: &mut [f32],
 ) {
     check(grad_x.len(), d_in, frequencies, features.len());
     check(grad_x.len(), d_in, frequencies, grad_features.len());
     dispatch!(features_backward_body(
         features: &[f32], grad_features: &[f32],
-        d_in: usize, scale: f32, frequencies: usize, grad_x: &mut [f32]
+        d_in: usize, scale: f32, frequencies: &[f32], grad_x: &mut [f32]
     ));
 }
 
@@ -267,14 +324,18 @@ fn features_backward_body<const FMA: bool>(
     grad_features: &[f32],
     d_in: usize,
     scale: f32,
-    frequencies: usize,
+    frequencies: &[f32],
     grad_x: &mut [f32],
 ) {
-    let half = frequencies * d_in;
+    let half = frequencies.len() * d_in;
     for part in (0..d_in).step_by(PART) {
         let inputs = part..d_in.min(part + PART);
         let runs = Runs::new(d_in, inputs.len());
-        let (count, used) = runs.shape(frequencies);
+        let (count, used) = runs.shape(frequencies.len());
+        let k: Vec<f32> = frequencies
+            .iter()
+            .flat_map(|&k| std::iter::repeat_n(k, runs.inputs))
+            .collect();
         let rows = grad_x
             .chunks_exact_mut(d_in)
             .zip(features.chunks_exact(2 * half))
@@ -290,12 +351,11 @@ fn features_backward_body<const FMA: bool>(
                 let run = start..start + used;
                 let (cos, sin) = (&cos[run.clone()], &sin[run.clone()]);
                 let (grad_cos, grad_sin) = (&grad_cos[run.clone()], &grad_sin[run]);
-                let (sums, offset) = (&mut sums[..used], &runs.offset[..used]);
+                let (sums, k) = (&mut sums[..used], &k[first * runs.inputs..][..used]);
                 for lane in 0..used {
-                    let k = (first + 1) as f32 + offset[lane];
                     let turn =
                         mul_add::<FMA>(cos[lane], grad_sin[lane], -(sin[lane] * grad_cos[lane]));
-                    sums[lane] = mul_add::<FMA>(k, turn, sums[lane]);
+                    sums[lane] = mul_add::<FMA>(k[lane], turn, sums[lane]);
                 }
             }
             for (i, grad_x) in grad_x[inputs.clone()].iter_mut().enumerate() {
@@ -312,26 +372,24 @@ mod tests {
     use super::*;
 
     /// Largest error of the features against cos(k s x), sin(k s x) in f64.
-    fn worst_error(x: &[f32], d_in: usize, scale: f32, frequencies: usize) -> f64 {
-        let width = 2 * frequencies * d_in;
+    fn worst_error(x: &[f32], d_in: usize, scale: f32, frequencies: &[f32]) -> f64 {
+        let count = frequencies.len();
+        let width = 2 * count * d_in;
         let mut out = vec![f32::NAN; x.len() / d_in * width];
         features(x, d_in, scale, frequencies, &mut out);
         let mut worst = 0.0_f64;
         for (x, row) in x.chunks_exact(d_in).zip(out.chunks_exact(width)) {
             for (column, value) in row.iter().enumerate() {
                 let (basis, i) = (column / d_in, column % d_in);
-                let k = (basis % frequencies + 1) as f64;
+                let k = f64::from(frequencies[basis % count]);
                 let phase = k * f64::from(scale) * f64::from(x[i]);
-                let exact = if basis < frequencies {
+                let exact = if basis < count {
                     phase.cos()
                 } else {
                     phase.sin()
                 };
                 let error = (f64::from(*value) - exact).abs();
-                assert!(
-                    !error.is_nan(),
-                    "d_in {d_in} K {frequencies} column {column}"
-                );
+                assert!(!error.is_nan(), "d_in {d_in} K {count} column {column}");
                 worst = worst.max(error);
             }
         }
@@ -342,13 +400,16 @@ mod tests {
     fn features_equal_direct_evaluation() {
         for_every_instruction_set(|set| {
             for d_in in [1, 2, 3, 5, 16, 17, 50, 300] {
-                for frequencies in [1, 7, 15, 16, 17, 33, 270] {
-                    let x = scattered(5 * d_in, -1.3, 1.3);
-                    let error = worst_error(&x, d_in, 0.9 * std::f32::consts::PI, frequencies);
-                    assert!(
-                        error <= 2e-6,
-                        "{set}: d_in {d_in} K {frequencies}: {error:e}"
-                    );
+                for count in [1, 7, 15, 16, 17, 33, 270] {
+                    for highest in [count, 3 * count] {
+                        let x = scattered(5 * d_in, -1.3, 1.3);
+                        let frequencies = super::frequencies(count, highest);
+                        let error = worst_error(&x, d_in, 0.9 * std::f32::consts::PI, &frequencies);
+                        assert!(
+                            error <= 2e-6,
+                            "{set}: d_in {d_in} K {count} up to {highest}: {error:e}"
+                        );
+                    }
                 }
             }
         });
@@ -357,14 +418,45 @@ mod tests {
     #[test]
     fn high_frequencies_and_large_inputs_stay_accurate() {
         for_every_instruction_set(|set| {
-            for (frequencies, limit) in [(1024, 1.0), (1024, 1e3), (8192, 1.0), (8192, 3e3)] {
-                let error = worst_error(&scattered(66, -limit, limit), 2, 2.8, frequencies);
+            for (count, highest, limit, bound) in [
+                (1024, 1024, 1.0, 2e-6),
+                (1024, 1024, 1e3, 2e-6),
+                (8192, 8192, 1.0, 2e-6),
+                (8192, 8192, 3e3, 2e-6),
+                (256, 8192, 3e3, 2e-6),
+                (256, 32_768, 3e3, 6e-6),
+            ] {
+                let frequencies = super::frequencies(count, highest);
+                let error = worst_error(&scattered(66, -limit, limit), 2, 2.8, &frequencies);
                 assert!(
-                    error <= 2e-6,
-                    "{set}: K {frequencies} |x| {limit}: {error:e}"
+                    error <= bound,
+                    "{set}: K {count} up to {highest} |x| {limit}: {error:e}"
                 );
             }
         });
+    }
+
+    #[test]
+    fn sparse_frequencies_begin_with_one_and_end_with_the_highest() {
+        for (count, highest) in [(2, 5), (16, 17), (64, 400), (256, 8192), (8192, 32_768)] {
+            let frequencies = super::frequencies(count, highest);
+            assert_eq!(frequencies.len(), count);
+            let ends = [frequencies[0], frequencies[count - 1]];
+            assert_eq!(ends, [1.0, highest as f32]);
+            let gaps: Vec<f32> = frequencies
+                .windows(2)
+                .map(|pair| pair[1] - pair[0])
+                .collect();
+            assert!(gaps.iter().all(|gap| *gap >= 1.0), "{count} {highest}");
+            // A rounding to either side, while gaps of the real numbers only grow.
+            assert!(gaps.windows(2).all(|pair| pair[1] >= pair[0] - 1.0));
+        }
+        // 1 + q = 5 for two; nothing to spread for one, or for as many as there are integers.
+        assert_eq!(frequencies(2, 5), [1.0, 5.0]);
+        assert_eq!(frequencies(1, 9), [1.0]);
+        assert_eq!(frequencies(3, 2), [1.0, 2.0, 3.0]);
+        // q = 2: 1, 3, 7, 15.
+        assert_eq!(frequencies(4, 15), [1.0, 3.0, 7.0, 15.0]);
     }
 
     #[test]
@@ -372,7 +464,7 @@ mod tests {
         for_every_instruction_set(|_| {
             let x = [f32::NAN, 0.0, f32::INFINITY, 1e38];
             let mut out = [7.0; 80];
-            features(&x, 4, 1.0, 10, &mut out);
+            features(&x, 4, 1.0, &frequencies(10, 10), &mut out);
             for (column, value) in out.iter().enumerate() {
                 match column % 4 {
                     0 | 2 => assert!(value.is_nan()),
@@ -387,33 +479,40 @@ mod tests {
     #[test]
     fn gradients_are_central_differences() {
         for_every_instruction_set(|set| {
-            for (d_in, frequencies) in [(1, 5), (2, 40), (3, 17), (20, 9), (300, 3)] {
+            for (d_in, count, highest) in [
+                (1, 5, 5),
+                (2, 40, 40),
+                (3, 17, 50),
+                (20, 9, 9),
+                (300, 3, 20),
+            ] {
                 let (rows, scale) = (4, 2.5_f32);
-                let width = 2 * frequencies * d_in;
+                let frequencies = super::frequencies(count, highest);
+                let width = 2 * count * d_in;
                 let x = scattered(rows * d_in, -1.0, 1.0);
                 let grad = scattered(rows * width, -1.0, 1.0);
                 let mut out = vec![0.0; rows * width];
-                features(&x, d_in, scale, frequencies, &mut out);
+                features(&x, d_in, scale, &frequencies, &mut out);
                 let mut grad_x = vec![f32::NAN; rows * d_in];
-                features_backward(&out, &grad, d_in, scale, frequencies, &mut grad_x);
+                features_backward(&out, &grad, d_in, scale, &frequencies, &mut grad_x);
                 for (index, value) in grad_x.iter().enumerate() {
                     let (row, i) = (index / d_in, index % d_in);
                     let grad = &grad[row * width..][..width];
                     let loss = |x: f64| -> f64 {
-                        let term = |k: usize| {
-                            let phase = k as f64 * f64::from(scale) * x;
-                            let cos = f64::from(grad[(k - 1) * d_in + i]) * phase.cos();
-                            cos + f64::from(grad[(frequencies + k - 1) * d_in + i]) * phase.sin()
+                        let term = |(j, k): (usize, &f32)| {
+                            let phase = f64::from(*k) * f64::from(scale) * x;
+                            let cos = f64::from(grad[j * d_in + i]) * phase.cos();
+                            cos + f64::from(grad[(count + j) * d_in + i]) * phase.sin()
                         };
-                        (1..=frequencies).map(term).sum()
+                        frequencies.iter().enumerate().map(term).sum()
                     };
                     let (x, h) = (f64::from(x[index]), 1e-7);
                     let slope = (loss(x + h) - loss(x - h)) / (2.0 * h);
-                    let bound = 1e-6 * (frequencies as f64).powi(2) + 1e-5;
+                    let bound = 1e-6 * (highest as f64).powi(2) + 1e-5;
                     let error = (f64::from(*value) - slope).abs();
                     assert!(
                         error <= bound,
-                        "{set}: d_in {d_in} K {frequencies}: {value} {slope}"
+                        "{set}: d_in {d_in} K {count}: {value} {slope}"
                     );
                 }
             }

@@ -168,13 +168,24 @@ fn splines_go_on_as_lines_outside_their_knots() {
 /// y_j = b_j + Σ_i Σ_k A_kij cos(k s x_i) + B_kij sin(k s x_i).
 #[test]
 fn a_fourier_layer_is_its_double_sum() {
-    let (d_in, width, frequencies) = (3, 4, 11);
+    // 1, 3, 7, ... 2^j − 1: the gaps double.
+    for (frequencies, highest, k) in [(11, 0, |j: usize| j), (6, 63, |j: usize| (1 << j) - 1)]
+        as [(usize, usize, fn(usize) -> usize); 2]
+    {
+        follows_its_double_sum(frequencies, highest, k);
+    }
+}
+
+fn follows_its_double_sum(frequencies: usize, highest: usize, k: fn(usize) -> usize) {
+    let (d_in, width) = (3, 4);
     let layer = FourierKan {
         width,
         frequencies,
         input_scale: 2.3,
         smoothness: 1.0,
         gain: 1.0,
+        highest,
+        reach: 0.0,
         cap_at_nyquist: false,
     };
     let parameters = random_parameters(&layer, d_in);
@@ -184,10 +195,10 @@ fn a_fourier_layer_is_its_double_sum() {
         for j in 0..width {
             let mut y = parameters[1][j];
             for (i, x) in x.iter().enumerate() {
-                for k in 1..=frequencies {
+                for term in 0..frequencies {
                     let at = |slice: usize| parameters[0][(slice * d_in + i) * width + j];
-                    let phase = k as f64 * f64::from(layer.input_scale) * x;
-                    y += at(k - 1) * phase.cos() + at(frequencies + k - 1) * phase.sin();
+                    let phase = k(term + 1) as f64 * f64::from(layer.input_scale) * x;
+                    y += at(term) * phase.cos() + at(frequencies + term) * phase.sin();
                 }
             }
             expected.push(y);
@@ -334,10 +345,12 @@ fn with_both_engines(
     })
 }
 
-/// Inputs are multiples of 2^-12, so that the phases 3000 x and k x are exact in f32 and only the sine itself can err.
+/// Of the inputs of the sine, multiples of 2^-12, the phases 3000 x are exact in f32 and only the sine itself can err; a series is exact in its
+/// phases k x at any place.
 #[test]
 fn large_phases_are_accurate() {
-    let input: Vec<f32> = uniform_f32(10, 2000, -1.0, 1.0)
+    let places = uniform_f32(10, 2000, -1.0, 1.0);
+    let input: Vec<f32> = places
         .iter()
         .map(|x| (x * 4096.0).round() / 4096.0)
         .collect();
@@ -359,26 +372,30 @@ fn large_phases_are_accurate() {
         assert_close(&found, &expected, 1e-5, "sin 3000 x");
     }
 
-    let frequencies = 1000;
-    let fourier = LayerConfig::FourierKan(FourierKan {
-        width: 2,
-        frequencies,
-        input_scale: 1.0,
-        smoothness: 0.0,
-        gain: 1.0,
-        cap_at_nyquist: false,
-    });
-    let expected: Vec<f32> = input
-        .iter()
-        .flat_map(|&x| [f64::cos, f64::sin].map(|f| f(1000.0 * f64::from(x)) as f32))
-        .collect();
-    // Slices of [1, 2]: the last cosine goes to output 0, the last sine to output 1.
-    let last_pair = |parameters: &mut Parameters| {
-        parameters.fill(0.0);
-        parameters.tensors[0].values[2 * (frequencies - 1)] = 1.0;
-        parameters.tensors[0].values[2 * (2 * frequencies - 1) + 1] = 1.0;
-    };
-    for found in with_both_engines(fourier, last_pair, &input) {
-        assert_close(&found, &expected, 1e-4, "cos and sin 1000 x");
+    for (frequencies, highest) in [(1000, 1000), (50, 30_000)] {
+        let fourier = LayerConfig::FourierKan(FourierKan {
+            width: 2,
+            frequencies,
+            input_scale: 1.0,
+            smoothness: 0.0,
+            gain: 1.0,
+            highest,
+            reach: 0.0,
+            cap_at_nyquist: false,
+        });
+        let expected: Vec<f32> = places
+            .iter()
+            .map(|&x| highest as f64 * f64::from(x))
+            .flat_map(|phase| [phase.cos() as f32, phase.sin() as f32])
+            .collect();
+        // Slices of [1, 2]: the last cosine goes to output 0, the last sine to output 1.
+        let last_pair = |parameters: &mut Parameters| {
+            parameters.fill(0.0);
+            parameters.tensors[0].values[2 * (frequencies - 1)] = 1.0;
+            parameters.tensors[0].values[2 * (2 * frequencies - 1) + 1] = 1.0;
+        };
+        for found in with_both_engines(fourier, last_pair, &places) {
+            assert_close(&found, &expected, 1e-5, "cosine and sine of the last phase");
+        }
     }
 }

@@ -147,9 +147,14 @@ fn expectation(config: &LayerConfig, d_in: usize) -> Option<Expectation> {
             vec![Law::Uniform((2.0 / d_in as f64).sqrt() * f64::from(l.weight_scale)); 2],
         ),
         LayerConfig::FourierKan(l) => {
-            // gain k^-p / √(d_in Σ k^-2p), for the cosines, then for the sines.
-            let powers: Vec<f64> = (1..=l.frequencies)
-                .map(|k| (k as f64).powf(-f64::from(l.smoothness)))
+            // gain k^-p / √(d_in Σ k^-2p), for the cosines, then for the sines. The k are 1..K, or of six up to 63 those whose gaps double.
+            assert!(matches!((l.frequencies, l.highest), (_, 0) | (6, 63)));
+            let powers: Vec<f64> = (1..=l.frequencies as i32)
+                .map(|j| match l.highest {
+                    0 => f64::from(j),
+                    _ => 2_f64.powi(j) - 1.0,
+                })
+                .map(|k| k.powf(-f64::from(l.smoothness)))
                 .collect();
             let energy: f64 = powers.iter().map(|p| p * p).sum();
             let scale = f64::from(l.gain) / (d_in as f64 * energy).sqrt();
@@ -431,6 +436,8 @@ fn outputs_start_with_the_promised_deviation() {
         input_scale: 2.5,
         smoothness: 0.7,
         gain: 0.3,
+        highest: 0,
+        reach: 0.0,
         cap_at_nyquist: false,
     };
     let error = (2.0 / width as f64).sqrt();

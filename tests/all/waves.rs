@@ -79,7 +79,8 @@ fn positional_encoding_has_an_octave_for_each_power_of_two() {
     }
 }
 
-/// σ is half the largest root-mean-square frequency, and the last octave the largest power of two within the Nyquist limit.
+/// σ is half the largest root-mean-square frequency, a series reaches a multiple of it, and the last octave is the largest power of two within the
+/// Nyquist limit.
 #[test]
 fn encodings_follow_the_signal_where_they_are_left_open() {
     let hints = Hints {
@@ -94,6 +95,15 @@ fn encodings_follow_the_signal_where_they_are_left_open() {
     match derived(json!({"kind": "fourier-features"})) {
         LayerConfig::FourierFeatures(features) => assert_eq!(features.sigma, 15.0),
         other => panic!("{other:?}"),
+    }
+    // k s / π cycles: 2 · 30 of them at k = 60 for s = π, and no more than 384.
+    for (reach, highest) in [(2.0, 60), (0.1, 16), (100.0, 384), (0.0, 0)] {
+        let scale = std::f32::consts::PI;
+        let series = json!({"kind": "fourier-kan", "width": 5, "frequencies": 16, "input_scale": scale, "reach": reach});
+        match derived(series) {
+            LayerConfig::FourierKan(series) => assert_eq!(series.highest, highest, "{reach}"),
+            other => panic!("{other:?}"),
+        }
     }
     match derived(json!({"kind": "positional-encoding"})) {
         LayerConfig::PositionalEncoding(encoding) => assert_eq!(encoding.octaves, 9),

@@ -1,9 +1,10 @@
 //! `fourier-kan`: a learned Fourier series on every edge (FourierKAN, GistNoesis 2024; first layer of FKAN, Mehrabian et al. 2025).
 //!
-//! y_j = b_j + Σ_i Σ_{k=1..K} A_{kij} cos(k s x_i) + B_{kij} sin(k s x_i)
+//! y_j = b_j + Σ_i Σ_k A_{kij} cos(k s x_i) + B_{kij} sin(k s x_i)
 //!
 //! Shapes: x `[n, d_in]`; coefficients `[2K, d_in, d_out]`, first the K cosine slices, then the K sine slices; b `[d_out]`;
-//! y `[n, d_out]`. The frequencies are integers; s is `input_scale`. With s = π the series has the period of the axis [-1, 1] and the
+//! y `[n, d_out]`. The frequencies k are K integers: 1..K, or, where a signal has more cycles than a layer can have coefficients, dense from 1 on and
+//! ever sparser up to `highest` (a deviation from both papers); s is `input_scale`. With s = π the series has the period of the axis [-1, 1] and the
 //! opposite borders of a picture would be tied together, so s stays below π (a deviation from FKAN, which has s = 1 and
 //! reaches K/π cycles only).
 //! Init: A, B in N(0, 1) · gain / (√d_in · k^p · √(Σ_k k^-2p)), p = `smoothness`; as cos² + sin² = 1 the output then has the standard
@@ -19,9 +20,9 @@ use super::super::layer::{Hints, Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::{Parameter, ParameterSpec};
 use super::super::tangents::{Pointwise, TangentForm};
 use super::affine::{self, PreparedWeight};
-use super::trigonometry::reduce_phase;
+use super::trigonometry::product_phases;
 use super::{has_width, is_open, positive};
-use crate::kernels::fourier::{features, features_backward};
+use crate::kernels::fourier::{HIGHEST_FREQUENCY, features, features_backward, frequencies};
 use crate::kernels::matmul::Start;
 
 /// A Fourier series on every edge and a bias.
@@ -34,6 +35,12 @@ pub struct FourierKan {
     /// K, the number of frequencies; 0 derives it from the spectrum of the signal, within the Nyquist limit of its longest axis.
     #[serde(default)]
     pub frequencies: usize,
+    /// The highest frequency, when it is not K; the gaps between the K frequencies then grow with them. 0 leaves it to `reach`.
+    #[serde(default, skip_serializing_if = "is_open")]
+    pub highest: usize,
+    /// Derives `highest`: so many times the root-mean-square frequency of the signal, within the Nyquist limit of its longest axis; 0 is no gaps.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reach: f32,
     /// s, the factor on the input, at most π.
     #[serde(default = "default_input_scale")]
     pub input_scale: f32,
@@ -46,6 +53,10 @@ pub struct FourierKan {
     /// Whether frequencies above the Nyquist limit of the signal's longest axis are left out.
     #[serde(default = "default_cap")]
     pub cap_at_nyquist: bool,
+}
+
+fn is_zero(value: &f32) -> bool {
+    *value == 0.0
 }
 
 /// 0.9 π: nine tenths of the period lie on the signal, so that the borders are free of each other.
@@ -77,28 +88,45 @@ impl FourierKan {
         "b + sum_k A_k cos(k s x) + B_k sin(k s x) on every edge, Fourier-KAN";
 
     pub(in super::super) fn examples() -> Vec<Self> {
-        let fourier = |frequencies, input_scale, smoothness| Self {
+        let fourier = |frequencies, highest, input_scale, smoothness| Self {
             width: 5,
             frequencies,
+            highest,
+            reach: 0.0,
             input_scale,
             smoothness,
             gain: 2.0,
             cap_at_nyquist: false,
         };
         vec![
-            fourier(4, default_input_scale(), 1.0),
-            fourier(37, 1.0, 0.0),
+            fourier(4, 0, default_input_scale(), 1.0),
+            fourier(37, 0, 1.0, 0.0),
+            fourier(6, 63, 1.0, 0.5),
         ]
     }
 
-    /// The phases k s x_i, `[n, K·d_in]`, column (k−1)·d_in + i.
+    /// The frequencies k.
+    fn k(&self) -> Vec<f32> {
+        frequencies(self.frequencies, self.highest)
+    }
+
+    /// The prepared weight and the frequencies k behind it.
+    fn prepared<'a>(&self, d_in: usize, prepared: &'a [f32]) -> (&'a [f32], &'a [f32]) {
+        prepared.split_at(PreparedWeight::len(2 * self.frequencies * d_in, self.width))
+    }
+
+    /// The factors k s, `[K·d_in]`, column j·d_in + i for the j-th k.
+    fn factors(&self, d_in: usize) -> Vec<f64> {
+        self.k()
+            .into_iter()
+            .flat_map(|k| std::iter::repeat_n(f64::from(k) * f64::from(self.input_scale), d_in))
+            .collect()
+    }
+
+    /// The phases k s x_i but for whole turns, `[n, K·d_in]`.
     fn phases(&self, input: Tensor<2>) -> Tensor<2> {
-        let d_in = input.dims()[1];
-        let scales: Vec<f64> = (0..self.frequencies * d_in)
-            .map(|column| (column / d_in + 1) as f64 * f64::from(self.input_scale))
-            .collect();
-        let row = constant_row(&input, scales);
-        input.repeat_dim(1, self.frequencies) * row
+        let factors = self.factors(input.dims()[1]);
+        product_phases(input.repeat_dim(1, self.frequencies), &factors)
     }
 }
 
@@ -132,6 +160,12 @@ impl Layer for FourierKan {
         } else if self.cap_at_nyquist {
             self.frequencies = self.frequencies.min(limit);
         }
+        if self.highest == 0 && self.reach > 0.0 {
+            let rms = hints.rms_frequency.iter().copied().fold(0.0, f32::max);
+            let wanted = to_k(self.reach * rms).round() as usize;
+            let most = limit.min(HIGHEST_FREQUENCY);
+            self.highest = wanted.min(most).max(self.frequencies);
+        }
     }
 
     fn check(&self, _d_in: usize) -> Result<(), String> {
@@ -141,6 +175,15 @@ impl Layer for FourierKan {
                 "frequencies is {}; it must be from 1 to 4096",
                 self.frequencies
             ));
+        }
+        if self.highest != 0 && !(self.frequencies..=HIGHEST_FREQUENCY).contains(&self.highest) {
+            return Err(format!(
+                "highest is {}; it must be 0 or from frequencies, {}, to {HIGHEST_FREQUENCY}",
+                self.highest, self.frequencies
+            ));
+        }
+        if !(self.reach.is_finite() && self.reach >= 0.0) {
+            return Err(format!("reach is {}; it must be 0 or more", self.reach));
         }
         positive("input_scale", self.input_scale)?;
         if self.input_scale > std::f32::consts::PI {
@@ -167,21 +210,22 @@ impl Layer for FourierKan {
     }
 
     fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
-        let amplitude = |k: usize| (k as f32).powf(-self.smoothness);
-        let energy: f32 = (1..=self.frequencies).map(|k| amplitude(k).powi(2)).sum();
+        let amplitudes: Vec<f32> = self
+            .k()
+            .into_iter()
+            .map(|k| k.powf(-self.smoothness))
+            .collect();
+        let energy: f32 = amplitudes.iter().map(|amplitude| amplitude.powi(2)).sum();
         let scale = self.gain / (d_in as f32 * energy).sqrt();
         let slice = d_in * self.width;
         let coefficients = (0..2 * self.frequencies * slice)
-            .map(|index| {
-                let k = (index / slice) % self.frequencies + 1;
-                init::normal(rng) * scale * amplitude(k)
-            })
+            .map(|index| init::normal(rng) * scale * amplitudes[(index / slice) % self.frequencies])
             .collect();
         vec![coefficients, vec![0.0; self.width]]
     }
 
     fn forward(&self, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
-        let phase = reduce_phase(self.phases(input));
+        let phase = self.phases(input);
         let features = Tensor::cat(vec![phase.clone().cos(), phase.sin()], 1);
         features.matmul(parameters[0].clone()) + parameters[1].clone()
     }
@@ -192,12 +236,14 @@ impl Layer for FourierKan {
         input: Tensor<2>,
         tangents: Vec<Tensor<2>>,
     ) -> (Tensor<2>, Vec<Tensor<2>>) {
-        let phase = reduce_phase(self.phases(input.clone()));
+        let phase = self.phases(input.clone());
         let slopes = Tensor::cat(vec![phase.clone().sin().neg(), phase.cos()], 1);
+        let factors = constant_row(&input, self.factors(input.dims()[1]));
         let tangents = tangents
             .into_iter()
             .map(|t| {
-                let dphase = self.phases(t).repeat_dim(1, 2);
+                let dphase = t.repeat_dim(1, self.frequencies) * factors.clone();
+                let dphase = dphase.repeat_dim(1, 2);
                 (slopes.clone() * dphase).matmul(parameters[0].clone())
             })
             .collect();
@@ -225,30 +271,23 @@ impl Layer for FourierKan {
         TileMemory {
             tape: features,
             scratch: features,
-            prepared: PreparedWeight::len(features, self.width),
+            prepared: PreparedWeight::len(features, self.width) + self.frequencies,
         }
     }
 
     fn prepare(&self, d_in: usize, parameters: &[Parameter], prepared: &mut [f32]) {
         let features = 2 * self.frequencies * d_in;
-        PreparedWeight::prepare(features, self.width, &parameters[0].values, prepared);
+        let (weight, k) = prepared.split_at_mut(PreparedWeight::len(features, self.width));
+        k.copy_from_slice(&self.k());
+        PreparedWeight::prepare(features, self.width, &parameters[0].values, weight);
     }
 
     fn forward_tile(&self, d_in: usize, tile: TileForward) {
-        features(
-            tile.input,
-            d_in,
-            self.input_scale,
-            self.frequencies,
-            tile.tape,
-        );
+        let (weight, k) = self.prepared(d_in, tile.prepared);
+        features(tile.input, d_in, self.input_scale, k, tile.tape);
         let bias = Start::Bias(&tile.parameters[1].values);
         let features = 2 * self.frequencies * d_in;
-        PreparedWeight::new(features, self.width, tile.prepared).forward(
-            tile.tape,
-            bias,
-            tile.output,
-        );
+        PreparedWeight::new(features, self.width, weight).forward(tile.tape, bias, tile.output);
     }
 
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
@@ -260,8 +299,9 @@ impl Layer for FourierKan {
             &mut tile.gradients[0],
         );
         if let Some(grad_input) = tile.grad_input {
+            let (weight, k) = self.prepared(d_in, tile.prepared);
             let features = 2 * self.frequencies * d_in;
-            PreparedWeight::new(features, self.width, tile.prepared).backward(
+            PreparedWeight::new(features, self.width, weight).backward(
                 tile.grad_output,
                 Start::Zero,
                 tile.scratch,
@@ -271,7 +311,7 @@ impl Layer for FourierKan {
                 tile.scratch,
                 d_in,
                 self.input_scale,
-                self.frequencies,
+                k,
                 grad_input,
             );
         }
@@ -290,7 +330,8 @@ impl Pointwise for FourierKan {
         d: usize,
         [value, slope, curvature]: [&mut [f32]; 3],
     ) {
-        features(x, d, self.input_scale, self.frequencies, value);
+        let k = self.k();
+        features(x, d, self.input_scale, &k, value);
         let half = self.frequencies * d;
         let rows = value
             .chunks_exact(2 * half)
@@ -298,7 +339,7 @@ impl Pointwise for FourierKan {
         for ((value, slope), curvature) in rows.zip(curvature.chunks_exact_mut(2 * half)) {
             let (cosines, sines) = value.split_at(half);
             for column in 0..half {
-                let factor = (column / d + 1) as f32 * self.input_scale;
+                let factor = k[column / d] * self.input_scale;
                 slope[column] = -factor * sines[column];
                 slope[half + column] = factor * cosines[column];
                 curvature[column] = -factor * factor * cosines[column];
