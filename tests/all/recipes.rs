@@ -45,7 +45,11 @@ fn the_networks_of_the_papers_have_as_many_parameters_as_published() {
         ("siren", 2, 3, 198_915),
         ("finer", 2, 3, 198_915),
         ("gauss", 2, 3, 198_915),
-        // The same and 15 numbers for each of the four activations.
+        // 2·256 + 256, 2 (256² + 256), 256·3 + 3.
+        ("relu", 2, 3, 133_123),
+        // The phases of five filters, 5·256, 4 (256² + 256), 256·3 + 3.
+        ("bacon", 2, 3, 265_219),
+        // The SIREN and 15 numbers for each of the four activations.
         ("staf", 2, 3, 198_915 + 4 * 15),
         // 436,367 in the paper, of which no output depends on 12.
         ("fkan", 2, 3, 436_367 - 12),
