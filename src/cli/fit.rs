@@ -13,6 +13,7 @@ use super::talk::{Talk, format_duration};
 use super::{CliError, Outcome, interrupt, print};
 use crate::config::{Resolved, SignalFacts, check, resolve};
 use crate::device;
+use crate::render::Reconstruction;
 use crate::report::{format_count, to_json};
 use crate::signal::{self, Signal};
 use crate::train::StoppedBy;
@@ -29,11 +30,13 @@ Examples:
   inr fit assets/harbour.png --model siren --html --out out/harbour-page
   inr fit assets/chime.wav
   inr fit assets/knot.ply
+  inr fit assets/knot.ply --resolution 128 --reconstruction obj --out out/knot-obj
 
 The folder out/<name>-<model> gets model.safetensors, report.json, metrics.jsonl, recipe.toml
 and checkpoint.safetensors; for a picture reconstruction.png and error.png (white is an error of
 1/8 of the range), for a sound reconstruction.wav and spectrograms of original, reconstruction
-and error; for a shape reconstruction.ply, preview.png and orbit.gif. Its path is printed.")]
+and error; for a shape reconstruction.ply (or the format of --reconstruction), preview.png and
+orbit.gif. Its path is printed.")]
 pub(super) struct Fit {
     /// A picture (PNG, JPEG, TIFF, WebP, BMP, PNM, QOI, HDR or EXR), a sound (WAV), a shape (OBJ,
     /// PLY, STL, OFF, GLB, XYZ or NPY), or a formula such as sdf:torus(0.5,0.2); an unknown name in it
@@ -51,6 +54,12 @@ pub(super) struct Fit {
     /// Go on with the run in the output folder; flags that are not given again are those of its recipe
     #[arg(long, conflicts_with = "force", help_heading = "Device and output")]
     resume: bool,
+    /// Points along the longest side of the box around a shape, of which its mesh is made; 256 unless given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..), help_heading = "Device and output")]
+    resolution: Option<u32>,
+    /// Ending of the file that the reconstruction goes into: ply (the default), obj, stl or glb of a shape
+    #[arg(long, value_name = "ENDING", help_heading = "Device and output")]
+    reconstruction: Option<String>,
     /// Leave report.html as well, a page that shows all of it in any browser
     #[arg(long, help_heading = "Device and output")]
     html: bool,
@@ -62,6 +71,14 @@ impl Fit {
     pub fn run(self) -> Result<Outcome, CliError> {
         let talk = Talk::new(self.flags.step.talk);
         let signal = load_signal(&self.input, &talk)?;
+        let reconstruction = Reconstruction {
+            resolution: self.resolution,
+            ending: self
+                .reconstruction
+                .as_ref()
+                .map(|ending| ending.to_ascii_lowercase()),
+        };
+        reconstruction.check(&signal.layout())?;
         let (resolved, folder) = self.prepare(signal.as_ref(), &talk)?;
         let device = device::choose(self.flags.step.device)?;
         let aimed = signal.with_target(resolved.recipe.training.target)?;
@@ -92,6 +109,7 @@ impl Fit {
             signal: signal.as_ref(),
             resolved: &resolved,
             folder: &folder,
+            reconstruction: &reconstruction,
             resume: self.resume,
         };
         let mut report = session.fit()?;

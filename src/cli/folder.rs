@@ -173,6 +173,17 @@ impl Folder {
         names().iter().try_for_each(|name| self.remove(name))
     }
 
+    /// Removes the files called `stem` of an earlier run, whichever endings they have, but for `kept`.
+    pub fn remove_others(&self, stem: &str, kept: &str) -> Result<(), FolderError> {
+        let is_other = |name: &&String| {
+            name.as_str() != kept && Path::new(name).file_stem() == Some(OsStr::new(stem))
+        };
+        names()
+            .iter()
+            .filter(is_other)
+            .try_for_each(|name| self.remove(name))
+    }
+
     /// Removes a file of an earlier run, if it is there.
     pub fn remove(&self, name: &str) -> Result<(), FolderError> {
         let path = self.file(name);

@@ -12,7 +12,7 @@ use crate::config::{Recipe, Resolved};
 use crate::device::Chosen;
 use crate::model::Parameters;
 use crate::model::file::{FORMAT, Header, Model};
-use crate::render::{self, Field, Metrics, Rendering};
+use crate::render::{self, Field, Metrics, Reconstruction, Rendering};
 use crate::report::{
     InputReport, ModelReport, RunReport, TrainingReport, VERSION, format_metric, metrics_line,
     to_json,
@@ -29,6 +29,8 @@ pub(super) struct Session<'a> {
     pub signal: &'a dyn Signal,
     pub resolved: &'a Resolved,
     pub folder: &'a Folder,
+    /// How the signal is made again of the network.
+    pub reconstruction: &'a Reconstruction,
     /// Go on from the checkpoint in the folder, if there is one.
     pub resume: bool,
 }
@@ -94,12 +96,14 @@ impl Session<'_> {
         let reconstruction = format!(
             "{}.{}",
             folder::RECONSTRUCTION,
-            rendering.lossless_extension()
+            self.reconstruction.ending(&rendering)
         );
         let encoded = rendering.encode(Path::new(&reconstruction))?;
         let companions = rendering.companions(self.signal)?;
         drop(at_once);
         self.folder.write(&reconstruction, &encoded)?;
+        self.folder
+            .remove_others(folder::RECONSTRUCTION, &reconstruction)?;
         for (name, bytes) in &companions {
             self.folder.write(name, bytes)?;
         }
@@ -370,6 +374,7 @@ impl Session<'_> {
         let mut engine = self.device.engine();
         Ok(render::reconstruct(
             field,
+            self.reconstruction,
             engine.as_mut(),
             &mut |fraction| {
                 self.talk.working("rendering", fraction);

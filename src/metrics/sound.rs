@@ -55,9 +55,13 @@ pub fn si_sdr_db(reference: &[f32], estimate: &[f32]) -> f64 {
 const FLOOR: f64 = 1e-10;
 
 /// The log-spectral distance of one channel: the root of the mean square, over frequencies, of the difference of log₁₀ powers, averaged over
-/// windows (2048 samples, 512 apart; Gray and Markel 1976, with log₁₀ instead of dB). 1e-10 is added to every power.
+/// windows (2048 samples, 512 apart; Gray and Markel 1976, with log₁₀ instead of dB). 1e-10 is added to every power. NaN for a single sample,
+/// of which a window that begins with 0 keeps nothing.
 pub fn log_spectral_distance(reference: &[f32], estimate: &[f32]) -> f64 {
     let count = reference.len().min(estimate.len());
+    if count < 2 {
+        return f64::NAN;
+    }
     let (mut of_reference, mut of_estimate) = (Stft::default(), Stft::default());
     let windows = Stft::windows(count);
     let distances = (0..windows).map(|window| {
@@ -111,6 +115,7 @@ mod tests {
         }
         assert_eq!(snr_db(&[0.0; 4], &[0.1; 4]), f64::NEG_INFINITY);
         assert_eq!(si_sdr_db(&tone(4), &[0.0; 4]), f64::NEG_INFINITY);
+        assert!(log_spectral_distance(&[0.5], &[0.1]).is_nan());
     }
 
     /// A pair of spectra a factor of 100 apart everywhere is 2 apart.

@@ -244,6 +244,7 @@ impl Renderable for ImageLayout {
     fn reconstruct(
         &self,
         field: Field,
+        _resolution: Option<u32>,
         engine: &mut dyn Engine,
         progress: &mut dyn FnMut(f64),
     ) -> Result<Rendering, RenderError> {
@@ -326,10 +327,10 @@ impl Renderable for ImageLayout {
         exhibit::exhibit(self, original.transpose()?, files, room)
     }
 
-    fn lossless_extension(&self) -> &'static str {
+    fn lossless_extensions(&self) -> &'static [&'static str] {
         match self.bit_depth {
-            BitDepth::F32 => "exr",
-            BitDepth::U8 | BitDepth::U16 => "png",
+            BitDepth::F32 => &["exr"],
+            BitDepth::U8 | BitDepth::U16 => &["png"],
         }
     }
 

@@ -24,7 +24,7 @@ pub enum Rendering {
 /// The names of the files that fits to one kind of signal leave, beside those that every fit leaves.
 #[derive(Debug)]
 pub struct KindFiles {
-    /// The values of [`Rendering::lossless_extension`].
+    /// The endings of all files that a reconstruction may be kept in.
     pub lossless_extensions: &'static [&'static str],
     /// What [`Rendering::companions`] gives.
     pub companions: &'static [&'static str],
@@ -35,10 +35,11 @@ pub static KIND_FILES: &[KindFiles] = &[image::FILES, sound::FILES, shape::FILES
 
 /// The layout of a signal that a network was fitted to; the layout of `field` is this one.
 pub(super) trait Renderable {
-    /// See [`super::reconstruct`].
+    /// See [`super::reconstruct`]; `resolution` has passed [`Renderable::check_resolution`].
     fn reconstruct(
         &self,
         field: Field,
+        resolution: Option<u32>,
         engine: &mut dyn Engine,
         progress: &mut dyn FnMut(f64),
     ) -> Result<Rendering, RenderError>;
@@ -76,8 +77,15 @@ pub(super) trait Renderable {
     /// `signal` as if it had been rendered with the precision of this layout.
     fn take(&self, signal: &dyn Signal) -> Result<Rendering, RenderError>;
 
-    /// See [`Rendering::lossless_extension`].
-    fn lossless_extension(&self) -> &'static str;
+    /// The file name endings that keep all of it, the usual one first.
+    fn lossless_extensions(&self) -> &'static [&'static str];
+
+    /// Checks [`super::Reconstruction::resolution`].
+    fn check_resolution(&self, _resolution: u32) -> Result<(), RenderError> {
+        Err(RenderError::Request(
+            "--resolution is that of a mesh; a picture or a sound is made again at its own, and inr upsample renders others".into(),
+        ))
+    }
 
     /// See [`super::exhibit`]; this layout is that of `original`, or of the first file.
     fn exhibit(

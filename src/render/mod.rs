@@ -27,7 +27,7 @@ pub use exhibit::{
 pub use image::Grid;
 pub use image_file::{EncodeError, ImageFormat};
 pub use kind::{KIND_FILES, KindFiles, Rendering};
-pub use request::{RenderRequest, Target};
+pub use request::{Reconstruction, RenderRequest, Target};
 pub use resample::Filter;
 pub use shape::{Colouring, Drawing, MeshEncodeError, MeshFormat, Scene, Slice};
 
@@ -122,16 +122,18 @@ pub struct Field<'a> {
     pub layout: &'a Layout,
 }
 
-/// Renders `field` on the grid it was fitted to. `progress` is told the finished share, in [0, 1].
+/// Renders `field` on the grid it was fitted to, or makes its mesh as `wanted` says. `progress` is told the finished share, in [0, 1].
 ///
 /// # Errors
-/// [`RenderError::Engine`] when the device fails.
+/// [`RenderError::Request`] when `wanted` is not for this kind of signal; [`RenderError::Engine`] when the device fails.
 pub fn reconstruct(
     field: Field,
+    wanted: &Reconstruction,
     engine: &mut dyn Engine,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Rendering, RenderError> {
-    renderable(field.layout).reconstruct(field, engine, progress)
+    wanted.check(field.layout)?;
+    renderable(field.layout).reconstruct(field, wanted.resolution, engine, progress)
 }
 
 /// Renders `field` on the grid of another signal of the same kind, to be compared with it.
@@ -235,7 +237,7 @@ impl Rendering {
 
     /// The file name ending that keeps all of it: `png`, or `exr` for float pictures.
     pub fn lossless_extension(&self) -> &'static str {
-        renderable(&self.layout()).lossless_extension()
+        renderable(&self.layout()).lossless_extensions()[0]
     }
 
     /// The bytes of a file whose format follows from the ending of `path`.

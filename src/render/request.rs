@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::RenderError;
 use super::image::Grid;
-use super::kind::renderable;
+use super::kind::{Rendering, renderable};
 use crate::signal::{BitDepth, ImageLayout, Layout};
 
 /// What is asked for; a field that does not fit the kind of the signal is refused.
@@ -23,6 +23,45 @@ pub struct RenderRequest {
     pub rate: Option<u32>,
     /// Points along the longest side of the box around a shape; 512 when not given.
     pub resolution: Option<u32>,
+}
+
+/// How the signal that a network was fitted to is made again; what is not said follows from the signal.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reconstruction {
+    /// Points along the longest side of the box around a shape; 256 when not given.
+    pub resolution: Option<u32>,
+    /// The ending of its file, one that keeps all of it; the usual one when not given.
+    pub ending: Option<String>,
+}
+
+impl Reconstruction {
+    /// Checks, before any work, that a signal of `layout` can be made again like that.
+    ///
+    /// # Errors
+    /// [`RenderError::Request`] with the flag that is at fault, and what would work.
+    pub fn check(&self, layout: &Layout) -> Result<(), RenderError> {
+        if let Some(resolution) = self.resolution {
+            renderable(layout).check_resolution(resolution)?;
+        }
+        let endings = renderable(layout).lossless_extensions();
+        match &self.ending {
+            Some(ending) if !endings.contains(&ending.as_str()) => {
+                Err(RenderError::Request(format!(
+                    "--reconstruction {ending}: {} can be kept as {}",
+                    layout.article(),
+                    endings.join(", ")
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The ending of the file that `rendering` goes into.
+    pub fn ending<'a>(&'a self, rendering: &Rendering) -> &'a str {
+        self.ending
+            .as_deref()
+            .unwrap_or_else(|| rendering.lossless_extension())
+    }
 }
 
 /// Where a network is evaluated.
@@ -131,7 +170,7 @@ fn with_bit_depth(layout: ImageLayout, bits: Option<u8>) -> Result<ImageLayout, 
 impl Target {
     /// The file name ending that keeps all of it.
     pub fn lossless_extension(&self) -> &'static str {
-        renderable(&self.layout).lossless_extension()
+        renderable(&self.layout).lossless_extensions()[0]
     }
 
     /// The size as part of a file name: `3072x2048`, `96000hz`, or the resolution of a mesh.

@@ -81,6 +81,7 @@ impl Renderable for SoundLayout {
     fn reconstruct(
         &self,
         field: Field,
+        _resolution: Option<u32>,
         engine: &mut dyn Engine,
         progress: &mut dyn FnMut(f64),
     ) -> Result<Rendering, RenderError> {
@@ -220,8 +221,8 @@ impl Renderable for SoundLayout {
         exhibit::exhibit(original.transpose()?, files, room)
     }
 
-    fn lossless_extension(&self) -> &'static str {
-        "wav"
+    fn lossless_extensions(&self) -> &'static [&'static str] {
+        FILES.lossless_extensions
     }
 
     fn size_name(&self, _points: &Points) -> String {

@@ -93,7 +93,9 @@ impl ShapeLayout {
     /// The layout in words, such as `shape of 1.37 x 1.63 x 1.24, truncated signed distance`.
     pub fn describe(&self) -> String {
         let [x, y, z] = self.extents.map(|side| {
-            // A flat shape has a side of 0, whose logarithm is −∞.
+            if side == 0.0 {
+                return "0".to_string();
+            }
             let digits = 2 - (side.log10().floor() as i32).clamp(-7, 2);
             format!("{side:.*}", digits as usize)
         });

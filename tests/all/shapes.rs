@@ -399,6 +399,60 @@ fn a_million_faces_are_read_and_measured() {
 }
 
 #[test]
+fn a_reconstruction_has_the_resolution_and_the_format_that_are_asked_for() {
+    let place = Place::new();
+    std::fs::write(place.path("cube.obj"), CUBE).unwrap();
+    let fit =
+        "fit cube.obj --model siren --params 2k --steps 100 --batch 1024 --device cpu --out run";
+    let kept = || -> Vec<String> {
+        let files = std::fs::read_dir(place.path("run")).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names
+            .filter(|name| name.starts_with("reconstruction"))
+            .collect()
+    };
+    for format in MeshFormat::ALL {
+        let ending = format.extension();
+        place
+            .run(&format!(
+                "{fit} --force --resolution 24 --reconstruction {ending}"
+            ))
+            .done();
+        let name = format!("reconstruction.{ending}");
+        assert_eq!(kept(), [name.clone()]);
+        let files = report(&place, "run")["files"].clone();
+        assert!(
+            files
+                .as_array()
+                .unwrap()
+                .contains(&Value::from(name.clone())),
+            "{files}"
+        );
+        place
+            .run(&format!(
+                "upsample run --resolution 24 -o again.{ending} --device cpu"
+            ))
+            .done();
+        let [kept, again] = [format!("run/{name}"), format!("again.{ending}")];
+        assert!(place.bytes(&kept) == place.bytes(&again), "{ending}");
+    }
+    // Drawn again without the flags, it is what it is by default, and alone.
+    place.run(&format!("{fit} --resume")).done();
+    assert_eq!(kept(), ["reconstruction.ply"]);
+
+    let picture = super::program::repository().join("assets/leaf.png");
+    std::fs::copy(picture, place.path("leaf.png")).unwrap();
+    for (line, words) in [
+        ("cube.obj --reconstruction off", "ply, obj, stl, glb"),
+        ("cube.obj --resolution 5000", "2 to 4096"),
+        ("leaf.png --reconstruction jpg", "png"),
+        ("leaf.png --resolution 64", "inr upsample"),
+    ] {
+        fails(&place, &format!("fit {line} --out none"), 2, &[words]);
+    }
+}
+
+#[test]
 fn a_shape_is_drawn() {
     let place = Place::new();
     let knot = super::program::repository().join("assets/knot.ply");

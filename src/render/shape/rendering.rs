@@ -20,7 +20,7 @@ use crate::signal::{Layout, Mesh, Reduction, Shape, ShapeLayout, Signal};
 
 /// The files of a fit to a shape.
 pub(in crate::render) const FILES: KindFiles = KindFiles {
-    lossless_extensions: &["ply"],
+    lossless_extensions: &["ply", "obj", "stl", "glb"],
     companions: &["preview.png", "orbit.gif"],
 };
 
@@ -229,10 +229,16 @@ impl Renderable for ShapeLayout {
     fn reconstruct(
         &self,
         field: Field,
+        resolution: Option<u32>,
         engine: &mut dyn Engine,
         progress: &mut dyn FnMut(f64),
     ) -> Result<Rendering, RenderError> {
         let (mut rendering, blocks) = self.measurable(field, self.frame, engine, progress)?;
+        if let Some(resolution) = resolution {
+            let mut function = function(field, self, engine);
+            let blocks = self.blocks(&mut function, resolution)?;
+            rendering.mesh = self.surface(&mut function, &blocks)?;
+        }
         rendering.pictures = self.pictures(field, &blocks, engine, progress)?;
         progress(1.0);
         Ok(Rendering::Shape(rendering))
@@ -338,8 +344,12 @@ impl Renderable for ShapeLayout {
         exhibit::exhibit(self, original.transpose()?, files, room)
     }
 
-    fn lossless_extension(&self) -> &'static str {
-        MeshFormat::Ply.extension()
+    fn lossless_extensions(&self) -> &'static [&'static str] {
+        FILES.lossless_extensions
+    }
+
+    fn check_resolution(&self, resolution: u32) -> Result<(), RenderError> {
+        lattice(resolution).map(|_| ())
     }
 
     fn size_name(&self, points: &Points) -> String {

@@ -442,7 +442,7 @@ fn flat_and_boundless_extents_are_no_accident() {
     let mut layout = super::Shape::by_formula("sphere(0.5)").unwrap().layout;
     layout.extents = [12.5, 0.25, 0.0];
     assert!(
-        layout.describe().starts_with("shape of 12.5 x 0.250 x 0.0"),
+        layout.describe().starts_with("shape of 12.5 x 0.250 x 0,"),
         "{}",
         layout.describe()
     );
