@@ -15,7 +15,6 @@ use super::session::{Session, metrics_sentence};
 use super::talk::Talk;
 use super::{CliError, Outcome, command_line, interrupt, print};
 use crate::device::{self, Chosen};
-use crate::render::Reconstruction;
 use crate::report::{
     CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedModel, InputReport,
     RunReport, curves_svg, to_json,
@@ -246,7 +245,6 @@ impl<'a> Comparison<'a> {
                 signal: source.signal.as_ref(),
                 resolved: &run.resolved,
                 folder: &run.folder,
-                reconstruction: &Reconstruction::default(),
                 resume: self.plan.goes_on,
             };
             let fitted = match &run.finished {

@@ -13,7 +13,6 @@ use super::talk::{Talk, format_duration};
 use super::{CliError, Outcome, interrupt, print};
 use crate::config::{Resolved, SignalFacts, check, resolve};
 use crate::device;
-use crate::render::Reconstruction;
 use crate::report::{format_count, to_json};
 use crate::signal::{self, Signal};
 use crate::train::StoppedBy;
@@ -55,7 +54,7 @@ pub(super) struct Fit {
     #[arg(long, conflicts_with = "force", help_heading = "Device and output")]
     resume: bool,
     /// Points along the longest side of the box around a shape, of which its mesh is made; 256 unless given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..), help_heading = "Device and output")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32), help_heading = "Device and output")]
     resolution: Option<u32>,
     /// Ending of the file that the reconstruction goes into: ply (the default), obj, stl or glb of a shape
     #[arg(long, value_name = "ENDING", help_heading = "Device and output")]
@@ -71,14 +70,6 @@ impl Fit {
     pub fn run(self) -> Result<Outcome, CliError> {
         let talk = Talk::new(self.flags.step.talk);
         let signal = load_signal(&self.input, &talk)?;
-        let reconstruction = Reconstruction {
-            resolution: self.resolution,
-            ending: self
-                .reconstruction
-                .as_ref()
-                .map(|ending| ending.to_ascii_lowercase()),
-        };
-        reconstruction.check(&signal.layout())?;
         let (resolved, folder) = self.prepare(signal.as_ref(), &talk)?;
         let device = device::choose(self.flags.step.device)?;
         let aimed = signal.with_target(resolved.recipe.training.target)?;
@@ -95,9 +86,10 @@ impl Fit {
         talk.size(&resolved.recipe.model.preset, &resolved);
         let segments = resolved.network.segments();
         if let Some(seconds) = layout.seconds().filter(|_| segments > 1) {
+            let seconds = seconds / segments as f64;
+            let digits = if seconds < 0.1 { 3 } else { 1 };
             talk.say(&format!(
-                "fitted in {segments} segments of {:.1} s with weights of their own; --segment sets their length",
-                seconds / segments as f64
+                "fitted in {segments} segments of {seconds:.digits$} s with weights of their own; --segment sets their length"
             ));
         }
         talk.recipe(&resolved);
@@ -109,7 +101,6 @@ impl Fit {
             signal: signal.as_ref(),
             resolved: &resolved,
             folder: &folder,
-            reconstruction: &reconstruction,
             resume: self.resume,
         };
         let mut report = session.fit()?;
@@ -157,6 +148,12 @@ impl Fit {
         let mut request = self.flags.request()?;
         request.model.clone_from(&self.model);
         request.file.clone_from(&self.config);
+        if let Some(resolution) = self.resolution {
+            request.set("reconstruction.resolution", i64::from(resolution));
+        }
+        if let Some(ending) = &self.reconstruction {
+            request.set("reconstruction.ending", ending.to_ascii_lowercase());
+        }
         let kind = signal.layout().kind();
         let path = match &self.out {
             Some(path) => path.clone(),
@@ -178,6 +175,7 @@ impl Fit {
         }
         check(&request, kind)?;
         let resolved = resolve(&request, &SignalFacts::of(signal))?;
+        resolved.recipe.reconstruction.check(&signal.layout())?;
         if let Some(remark) = request.remark(kind) {
             talk.say(&remark);
         }

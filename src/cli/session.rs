@@ -12,7 +12,7 @@ use crate::config::{Recipe, Resolved};
 use crate::device::Chosen;
 use crate::model::Parameters;
 use crate::model::file::{FORMAT, Header, Model};
-use crate::render::{self, Field, Metrics, Reconstruction, Rendering};
+use crate::render::{self, Field, Metrics, Rendering};
 use crate::report::{
     InputReport, ModelReport, RunReport, TrainingReport, VERSION, format_metric, metrics_line,
     to_json,
@@ -29,8 +29,6 @@ pub(super) struct Session<'a> {
     pub signal: &'a dyn Signal,
     pub resolved: &'a Resolved,
     pub folder: &'a Folder,
-    /// How the signal is made again of the network.
-    pub reconstruction: &'a Reconstruction,
     /// Go on from the checkpoint in the folder, if there is one.
     pub resume: bool,
 }
@@ -67,6 +65,7 @@ impl Session<'_> {
         let name = recipe.model.preset.as_str();
         let training = recipe.training.training(self.signal.samples());
         let layout = self.signal.layout().with_footprint(training.footprint);
+        recipe.reconstruction.check(&layout)?;
         let mut state = self.start(&training)?;
         let text = toml::to_string_pretty(recipe).expect("a recipe is plain data");
         self.folder.write(folder::RECIPE, text.as_bytes())?;
@@ -96,7 +95,7 @@ impl Session<'_> {
         let reconstruction = format!(
             "{}.{}",
             folder::RECONSTRUCTION,
-            self.reconstruction.ending(&rendering)
+            recipe.reconstruction.ending(&rendering)
         );
         let encoded = rendering.encode(Path::new(&reconstruction))?;
         let companions = rendering.companions(self.signal)?;
@@ -374,7 +373,7 @@ impl Session<'_> {
         let mut engine = self.device.engine();
         Ok(render::reconstruct(
             field,
-            self.reconstruction,
+            &self.resolved.recipe.reconstruction,
             engine.as_mut(),
             &mut |fraction| {
                 self.talk.working("rendering", fraction);

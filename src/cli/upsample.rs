@@ -42,7 +42,7 @@ pub(super) struct Upsample {
     #[arg(long, value_name = "HZ", conflicts_with_all = ["size", "scale"], value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
     /// Points along the longest side of the box around a shape; 512 unless given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32))]
     resolution: Option<u32>,
     /// Only this part: left,top,width,height in pixels of the original
     #[arg(long, value_name = "X,Y,W,H", value_parser = parse_crop, allow_hyphen_values = true)]

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::Loss;
 use crate::model::LayerConfig;
+use crate::render::Reconstruction;
 use crate::signal::{DistanceTarget, Footprint};
 use crate::train::{Budget, OptimizerConfig, Schedule, Training};
 
-/// Everything that decides a fit but the signal: what is fitted and how.
+/// Everything that decides a fit but the signal: what is fitted and how, and what is made of it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -17,6 +18,13 @@ pub struct Recipe {
     /// The training.
     #[serde(default)]
     pub training: TrainingRecipe,
+    /// What is made of the network.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub reconstruction: Reconstruction,
+}
+
+fn is_usual(reconstruction: &Reconstruction) -> bool {
+    *reconstruction == Reconstruction::default()
 }
 
 /// The network of a recipe.

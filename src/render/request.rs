@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::RenderError;
 use super::image::Grid;
 use super::kind::{Rendering, renderable};
@@ -26,11 +28,14 @@ pub struct RenderRequest {
 }
 
 /// How the signal that a network was fitted to is made again; what is not said follows from the signal.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Reconstruction {
-    /// Points along the longest side of the box around a shape; 256 when not given.
+    /// Points along the longest side of the box around a shape; 256 when not given. Distances between surfaces are measured on that mesh.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<u32>,
     /// The ending of its file, one that keeps all of it; the usual one when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ending: Option<String>,
 }
 

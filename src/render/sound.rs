@@ -19,6 +19,9 @@ use crate::signal::{Layout, Reduction, Signal, Sound, SoundLayout};
 /// Instants evaluated between two reports of progress.
 const POINTS_AT_ONCE: usize = 1 << 17;
 
+/// Below the fitted rate a network is evaluated at so many times that rate at least.
+const FINER: usize = 2;
+
 /// Most values of a rendered sound: what a WAV file can say in 32 bits.
 const MOST_BYTES: u64 = u32::MAX as u64 - 1024;
 
@@ -149,7 +152,8 @@ impl Renderable for SoundLayout {
         Ok(finish(layout, values))
     }
 
-    /// Below the fitted rate the network is evaluated at a multiple of the new one and low-passed, so that nothing aliases.
+    /// Below the fitted rate the network is evaluated at a multiple of the new one and low-passed, so that nothing aliases: at [`FINER`] times the
+    /// fitted rate at least, for between the samples it says more than their rate can hold.
     fn render(
         &self,
         field: Field,
@@ -161,7 +165,11 @@ impl Renderable for SoundLayout {
             return Err(RenderError::Request("a sound has no pixels".into()));
         };
         let count = count as usize;
-        let finer = field.layout.samples().div_ceil(count).max(1);
+        let samples = field.layout.samples();
+        let finer = match count < samples {
+            true => (FINER * samples).div_ceil(count),
+            false => 1,
+        };
         let mut values = evaluate(field, count * finer, 0.0, engine, progress)?;
         if finer > 1 {
             values = resample::decimate(&values, usize::from(self.channels), finer);

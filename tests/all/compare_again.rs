@@ -197,7 +197,7 @@ fn a_group_stands_for_those_of_it_that_have_the_recipe() {
     assert_eq!(names, ["fkan", "sl2a", "gkan", "siren"]);
     place
         .run(&format!(
-            "compare icon.png --models local --recipe paper --out q {TINY}"
+            "compare icon.png --models local --recipe sl2a --out q {TINY}"
         ))
         .refused(2, &["no model of --models local has the recipe"]);
     for (choice, size) in [("--recipe paper", "bytes"), ("--for upsampling", "params")] {

@@ -436,9 +436,25 @@ fn a_reconstruction_has_the_resolution_and_the_format_that_are_asked_for() {
         let [kept, again] = [format!("run/{name}"), format!("again.{ending}")];
         assert!(place.bytes(&kept) == place.bytes(&again), "{ending}");
     }
-    // Drawn again without the flags, it is what it is by default, and alone.
-    place.run(&format!("{fit} --resume")).done();
-    assert_eq!(kept(), ["reconstruction.ply"]);
+    // Both are settings of the run: drawn again it is the same, and with another format that one alone.
+    let drawn = place.bytes("run/reconstruction.glb");
+    place
+        .run("fit cube.obj --resume --device cpu --out run")
+        .done();
+    assert!(place.bytes("run/reconstruction.glb") == drawn);
+    place
+        .run("fit cube.obj --resume --device cpu --out run --reconstruction stl")
+        .done();
+    assert_eq!(kept(), ["reconstruction.stl"]);
+    // Points that all lie beside the ring find no surface, and say why.
+    let coarse = "fit sdf:torus --model siren --params 5k --steps 150 --batch 1024 --device cpu --out ring --reconstruction glb --resolution 2";
+    let ended = place.run(coarse).done();
+    assert!(
+        ended.stderr.contains("--resolution; take a higher one"),
+        "{}",
+        ended.stderr
+    );
+    assert!(place.path("ring/preview.png").exists());
 
     let picture = super::program::repository().join("assets/leaf.png");
     std::fs::copy(picture, place.path("leaf.png")).unwrap();

@@ -101,7 +101,19 @@ fn encodings_follow_the_signal_where_they_are_left_open() {
         let scale = std::f32::consts::PI;
         let series = json!({"kind": "fourier-kan", "width": 5, "frequencies": 16, "input_scale": scale, "reach": reach});
         match derived(series) {
-            LayerConfig::FourierKan(series) => assert_eq!(series.highest, highest, "{reach}"),
+            // What it was derived from says no more, so that the recipe resolves to itself.
+            LayerConfig::FourierKan(series) => {
+                assert_eq!((series.highest, series.reach), (highest, 0.0), "{reach}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    // A given one is capped as K is.
+    for (cap, highest) in [(true, 384), (false, 9000)] {
+        let scale = std::f32::consts::PI;
+        let series = json!({"kind": "fourier-kan", "width": 5, "frequencies": 16, "input_scale": scale, "highest": 9000, "cap_at_nyquist": cap});
+        match derived(series) {
+            LayerConfig::FourierKan(series) => assert_eq!(series.highest, highest),
             other => panic!("{other:?}"),
         }
     }

@@ -12,7 +12,6 @@ use crate::config::{
     DEFAULT_PURPOSE, DEFAULT_RECIPE, Preset, Request, Resolved, SignalFacts, check, resolve,
 };
 use crate::device::Chosen;
-use crate::render::Reconstruction;
 use crate::report::{
     CompareReport, ComparedFit, ComparedInput, ComparedModel, InputReport, RunReport,
 };
@@ -225,7 +224,6 @@ impl Compare {
                 signal: source.signal.as_ref(),
                 resolved: &resolved,
                 folder: &folder,
-                reconstruction: &Reconstruction::default(),
                 resume: plan.goes_on,
             };
             let finished = match plan.goes_on {

@@ -35,10 +35,10 @@ pub struct FourierKan {
     /// K, the number of frequencies; 0 derives it from the spectrum of the signal, within the Nyquist limit of its longest axis.
     #[serde(default)]
     pub frequencies: usize,
-    /// The highest frequency, when it is not K; the gaps between the K frequencies then grow with them. 0 leaves it to `reach`.
+    /// The highest frequency, when it is not K; the gaps between the K frequencies then grow with them. 0 is K.
     #[serde(default, skip_serializing_if = "is_open")]
     pub highest: usize,
-    /// Derives `highest`: so many times the root-mean-square frequency of the signal, within the Nyquist limit of its longest axis; 0 is no gaps.
+    /// Replaces `highest` by so many times the root-mean-square frequency of the signal, within the Nyquist limit of its longest axis; 0 leaves it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reach: f32,
     /// s, the factor on the input, at most π.
@@ -160,11 +160,15 @@ impl Layer for FourierKan {
         } else if self.cap_at_nyquist {
             self.frequencies = self.frequencies.min(limit);
         }
-        if self.highest == 0 && self.reach > 0.0 {
+        if self.reach > 0.0 {
             let rms = hints.rms_frequency.iter().copied().fold(0.0, f32::max);
-            let wanted = to_k(self.reach * rms).round() as usize;
-            let most = limit.min(HIGHEST_FREQUENCY);
-            self.highest = wanted.min(most).max(self.frequencies);
+            self.highest = to_k(self.reach * rms).round() as usize;
+            self.highest = self.highest.min(limit).min(HIGHEST_FREQUENCY);
+            self.highest = self.highest.max(self.frequencies);
+            // It stands in `highest` from now on.
+            self.reach = 0.0;
+        } else if self.cap_at_nyquist {
+            self.highest = self.highest.min(limit);
         }
     }
 

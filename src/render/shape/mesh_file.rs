@@ -73,11 +73,8 @@ impl MeshFormat {
 /// The bytes of a file of `format` that holds `mesh`; normals are left out where the mesh has none.
 ///
 /// # Errors
-/// [`MeshEncodeError::Empty`] of a GLB without faces, which that format cannot say; [`MeshEncodeError::TooLarge`] when STL or GLB cannot count so many.
+/// [`MeshEncodeError::TooLarge`] when STL or GLB cannot count so many.
 pub fn encode(mesh: &Mesh, format: MeshFormat) -> Result<Vec<u8>, MeshEncodeError> {
-    if mesh.faces.is_empty() && format == MeshFormat::Glb {
-        return Err(MeshEncodeError::Empty);
-    }
     let too_large = |format| MeshEncodeError::TooLarge {
         format,
         faces: mesh.faces.len(),
@@ -202,8 +199,9 @@ fn glb(mesh: &Mesh) -> Option<Vec<u8>> {
         );
         attributes["NORMAL"] = json!(2);
     }
+    let asset = json!({"version": "2.0", "generator": "inr"});
     let mut text = json!({
-        "asset": {"version": "2.0", "generator": "inr"},
+        "asset": asset,
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0}],
@@ -211,11 +209,15 @@ fn glb(mesh: &Mesh) -> Option<Vec<u8>> {
         "buffers": [{"byteLength": bytes}],
         "bufferViews": views,
         "accessors": accessors,
-    })
-    .to_string()
-    .into_bytes();
+    });
+    if mesh.faces.is_empty() {
+        // An accessor or a buffer of nothing is not allowed, a scene of nothing is.
+        text = json!({"asset": asset, "scene": 0, "scenes": [{}]});
+    }
+    let mut text = text.to_string().into_bytes();
     text.resize(text.len().next_multiple_of(4), b' ');
-    let total = 12 + 8 + text.len() + 8 + bytes;
+    let buffer = if bytes > 0 { 8 + bytes } else { 0 };
+    let total = 12 + 8 + text.len() + buffer;
     let length = |bytes: usize| u32::try_from(bytes).ok().map(u32::to_le_bytes);
     let mut file = Vec::with_capacity(total);
     file.extend(b"glTF");
@@ -224,6 +226,9 @@ fn glb(mesh: &Mesh) -> Option<Vec<u8>> {
     file.extend(length(text.len())?);
     file.extend(b"JSON");
     file.extend(text);
+    if bytes == 0 {
+        return Some(file);
+    }
     file.extend(length(bytes)?);
     file.extend(b"BIN\0");
     file.extend(
@@ -382,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_said() {
+    fn nothing_can_be_written_and_what_cannot_is_said() {
         for format in MeshFormat::ALL {
             let name = format!("a.b/mesh.{}", format.extension().to_uppercase());
             assert_eq!(MeshFormat::from_path(Path::new(&name)).unwrap(), format);
@@ -391,8 +396,13 @@ mod tests {
                 faces: vec![],
                 normals: vec![],
             };
-            // Of these only GLB cannot hold nothing.
-            assert_eq!(encode(&empty, format).is_ok(), format != MeshFormat::Glb);
+            assert!(encode(&empty, format).is_ok(), "{format:?}");
+            if format == MeshFormat::Glb {
+                let file = encode(&empty, format).unwrap();
+                let header = indices(&file[..20]);
+                assert_eq!(header[2] as usize, file.len());
+                assert_eq!(header[3] as usize, file.len() - 20);
+            }
         }
         for name in ["mesh", "mesh.png", "ply"] {
             let error = MeshFormat::from_path(Path::new(name))

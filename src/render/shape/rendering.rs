@@ -421,9 +421,13 @@ impl Rendered for ShapeRendering {
     }
 
     fn remark(&self) -> Option<&'static str> {
-        self.mesh.faces.is_empty().then_some(
-            "no surface: the field has one sign wherever it was looked at, so that there is no preview; more steps may find one",
-        )
+        match (self.mesh.faces.is_empty(), self.pictures.is_empty()) {
+            (false, _) => None,
+            (true, true) => Some(
+                "no surface: the field has one sign wherever it was looked at, so that there is no preview; more steps may find one",
+            ),
+            (true, false) => Some("the mesh has no faces at this --resolution; take a higher one"),
+        }
     }
 
     fn measure(&self, original: &dyn Signal) -> Result<Metrics, RenderError> {
