@@ -419,7 +419,7 @@ fn a_reconstruction_has_the_resolution_and_the_format_that_are_asked_for() {
             ))
             .done();
         let name = format!("reconstruction.{ending}");
-        assert_eq!(kept(), [name.clone()]);
+        assert_eq!(kept(), std::slice::from_ref(&name));
         let files = report(&place, "run")["files"].clone();
         assert!(
             files
