@@ -39,10 +39,17 @@ fn names() -> Vec<String> {
     ]
     .map(String::from)
     .into();
+    names.extend(drawn_names(&[RECONSTRUCTION, UPSAMPLED]));
+    names
+}
+
+/// The names of what is drawn of a network of any kind: files called `stems`, and those that go with them.
+fn drawn_names(stems: &[&str]) -> Vec<String> {
+    let mut names = Vec::new();
     for kind in KIND_FILES {
         names.extend(kind.companions.iter().map(|name| (*name).to_string()));
         for ending in kind.lossless_extensions {
-            names.extend([RECONSTRUCTION, UPSAMPLED].map(|stem| format!("{stem}.{ending}")));
+            names.extend(stems.iter().map(|stem| format!("{stem}.{ending}")));
         }
     }
     names
@@ -173,14 +180,11 @@ impl Folder {
         names().iter().try_for_each(|name| self.remove(name))
     }
 
-    /// Removes the files called `stem` of an earlier run, whichever endings they have, but for `kept`.
-    pub fn remove_others(&self, stem: &str, kept: &str) -> Result<(), FolderError> {
-        let is_other = |name: &&String| {
-            name.as_str() != kept && Path::new(name).file_stem() == Some(OsStr::new(stem))
-        };
-        names()
+    /// Removes what an earlier part of the run drew, by its report among `earlier`, but for the files that are `kept`.
+    pub fn remove_drawn(&self, earlier: &[String], kept: &[&str]) -> Result<(), FolderError> {
+        drawn_names(&[RECONSTRUCTION])
             .iter()
-            .filter(is_other)
+            .filter(|name| earlier.contains(name) && !kept.contains(&name.as_str()))
             .try_for_each(|name| self.remove(name))
     }
 

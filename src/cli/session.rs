@@ -65,7 +65,6 @@ impl Session<'_> {
         let name = recipe.model.preset.as_str();
         let training = recipe.training.training(self.signal.samples());
         let layout = self.signal.layout().with_footprint(training.footprint);
-        recipe.reconstruction.check(&layout)?;
         let mut state = self.start(&training)?;
         let text = toml::to_string_pretty(recipe).expect("a recipe is plain data");
         self.folder.write(folder::RECIPE, text.as_bytes())?;
@@ -101,10 +100,15 @@ impl Session<'_> {
         let companions = rendering.companions(self.signal)?;
         drop(at_once);
         self.folder.write(&reconstruction, &encoded)?;
-        self.folder
-            .remove_others(folder::RECONSTRUCTION, &reconstruction)?;
         for (name, bytes) in &companions {
             self.folder.write(name, bytes)?;
+        }
+        let drawn = companions.iter().map(|(name, _)| *name);
+        let drawn: Vec<&str> = drawn.chain([reconstruction.as_str()]).collect();
+        let earlier = self.folder.read(folder::REPORT)?;
+        let earlier = earlier.and_then(|bytes| serde_json::from_slice::<RunReport>(&bytes).ok());
+        if let Some(earlier) = earlier {
+            self.folder.remove_drawn(&earlier.files, &drawn)?;
         }
         let mut files = vec![folder::MODEL, reconstruction.as_str()];
         files.extend(companions.iter().map(|(name, _)| *name));

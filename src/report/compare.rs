@@ -306,6 +306,42 @@ mod tests {
         assert_eq!(table.rows.len(), 1);
     }
 
+    /// An IoU of nothing is no value; a small Chamfer distance beside it is no place above an IoU of 0.
+    #[test]
+    fn who_has_no_value_of_the_leading_metric_is_last() {
+        let mut report = comparison(&["a.ply", "b.ply"], &[0]);
+        let [iou, chamfer] = ["iou", "chamfer_l1"];
+        for input in 0..2 {
+            for (model, values) in [
+                ("siren", vec![(chamfer, 0.01)]),
+                ("wire", vec![(iou, 0.0), (chamfer, 300.0)]),
+                ("gauss", vec![(iou, 0.5), (chamfer, 300.0)]),
+            ] {
+                let values = values.into_iter().map(|(name, value)| (name.into(), value));
+                report.add(
+                    input,
+                    ComparedModel {
+                        metrics: Metrics(values.collect()),
+                        ..fit(model, 0, 0.0, StoppedBy::Steps)
+                    },
+                );
+            }
+        }
+        let places: Vec<(&str, Option<f64>)> = report
+            .means
+            .iter()
+            .map(|mean| (&*mean.model, mean.rank))
+            .collect();
+        assert_eq!(
+            places,
+            [
+                ("siren", Some(3.0)),
+                ("wire", Some(2.0)),
+                ("gauss", Some(1.0))
+            ]
+        );
+    }
+
     /// Of pictures the larger value is the better, of points the smaller.
     #[test]
     fn kinds_have_means_and_places_of_their_own() {

@@ -446,6 +446,12 @@ fn a_reconstruction_has_the_resolution_and_the_format_that_are_asked_for() {
         .run("fit cube.obj --resume --device cpu --out run --reconstruction stl")
         .done();
     assert_eq!(kept(), ["reconstruction.stl"]);
+    // What the run did not draw stays.
+    std::fs::write(place.path("run/reconstruction.obj"), "mine").unwrap();
+    place
+        .run("fit cube.obj --resume --device cpu --out run")
+        .done();
+    assert_eq!(place.bytes("run/reconstruction.obj"), b"mine");
     // Points that all lie beside the ring find no surface, and say why.
     let coarse = "fit sdf:torus --model siren --params 5k --steps 150 --batch 1024 --device cpu --out ring --reconstruction glb --resolution 2";
     let ended = place.run(coarse).done();
@@ -458,6 +464,10 @@ fn a_reconstruction_has_the_resolution_and_the_format_that_are_asked_for() {
 
     let picture = super::program::repository().join("assets/leaf.png");
     std::fs::copy(picture, place.path("leaf.png")).unwrap();
+    // Every input is asked before any is fitted.
+    let both =
+        "compare cube.obj leaf.png --models siren --set reconstruction.resolution=24 --out both";
+    fails(&place, both, 2, &["inr upsample"]);
     for (line, words) in [
         ("cube.obj --reconstruction off", "ply, obj, stl, glb"),
         ("cube.obj --resolution 5000", "2 to 4096"),

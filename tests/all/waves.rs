@@ -108,6 +108,11 @@ fn encodings_follow_the_signal_where_they_are_left_open() {
             other => panic!("{other:?}"),
         }
     }
+    let both =
+        json!({"kind": "fourier-kan", "width": 5, "frequencies": 16, "highest": 90, "reach": 2.0});
+    let layers = vec![layer(both), layer(json!({"kind": "linear"}))];
+    let error = Network::new(layers, 2, 3, &hints).unwrap_err().to_string();
+    assert!(error.contains("highest is 90 and reach is 2"), "{error}");
     // A given one is capped as K is.
     for (cap, highest) in [(true, 384), (false, 9000)] {
         let scale = std::f32::consts::PI;

@@ -216,6 +216,8 @@ impl Compare {
                 _ => format!("{model}-seed{seed}"),
             };
             let place = place.join(name);
+            let wanted = &resolved.recipe.reconstruction;
+            wanted.check(&source.signal.layout())?;
             let folder = Folder::open(&root.join(&place), self.flags.force, plan.goes_on)?;
             let session = Session {
                 talk,

@@ -38,7 +38,7 @@ pub struct FourierKan {
     /// The highest frequency, when it is not K; the gaps between the K frequencies then grow with them. 0 is K.
     #[serde(default, skip_serializing_if = "is_open")]
     pub highest: usize,
-    /// Replaces `highest` by so many times the root-mean-square frequency of the signal, within the Nyquist limit of its longest axis; 0 leaves it.
+    /// Derives `highest`: so many times the root-mean-square frequency of the signal, within the Nyquist limit of its longest axis; 0 once that is done.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reach: f32,
     /// s, the factor on the input, at most π.
@@ -160,7 +160,7 @@ impl Layer for FourierKan {
         } else if self.cap_at_nyquist {
             self.frequencies = self.frequencies.min(limit);
         }
-        if self.reach > 0.0 {
+        if self.reach > 0.0 && self.highest == 0 {
             let rms = hints.rms_frequency.iter().copied().fold(0.0, f32::max);
             self.highest = to_k(self.reach * rms).round() as usize;
             self.highest = self.highest.min(limit).min(HIGHEST_FREQUENCY);
@@ -184,6 +184,12 @@ impl Layer for FourierKan {
             return Err(format!(
                 "highest is {}; it must be 0 or from frequencies, {}, to {HIGHEST_FREQUENCY}",
                 self.highest, self.frequencies
+            ));
+        }
+        if self.highest != 0 && self.reach > 0.0 {
+            return Err(format!(
+                "highest is {} and reach is {}; set one of them to 0, for either says how far the frequencies go",
+                self.highest, self.reach
             ));
         }
         if !(self.reach.is_finite() && self.reach >= 0.0) {

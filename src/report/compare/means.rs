@@ -79,15 +79,19 @@ fn means_of_kind(kind: &str, inputs: &[&ComparedInput], seeds: &[u64]) -> Vec<Co
 }
 
 /// The place of `model` among all models on one input: 1 more than the number of those that are better by the mean of the leading metric over
-/// the seeds.
+/// the seeds. Who has no value of that metric, as an IoU of nothing, is behind all who have one.
 fn place(model: &str, input: &ComparedInput) -> usize {
     let names = distinct(input.models.iter().map(|row| &*row.model));
+    let fullest = input.models.iter().max_by_key(|row| row.metrics.0.len());
+    let Some((leading, _)) = fullest.and_then(|row| row.metrics.0.first()) else {
+        return 1;
+    };
     let value = |name: &str| {
         let rows = input.models.iter().filter(|row| row.model == name);
-        let leading = rows.filter_map(|row| row.metrics.0.first());
-        average(leading.map(|(name, value)| match smaller_is_better(name) {
-            true => -value,
-            false => *value,
+        average(rows.map(|row| match row.metrics.get(leading) {
+            Some(value) if smaller_is_better(leading) => -value,
+            Some(value) => value,
+            None => f64::NEG_INFINITY,
         }))
     };
     let own = value(model);
