@@ -24,41 +24,6 @@ pub const MAX_FREQUENCIES: usize = 8192;
 /// The highest frequency.
 pub const HIGHEST_FREQUENCY: usize = 32_768;
 
-/// K = `count` ascending integers from 1 to `highest`. When that is more than K they are dense at the low end and grow sparse: those next to
-/// (qʲ − 1)/(q − 1), j = 1..K, whose gaps begin with 1 and grow by q. Else they are 1..K.
-pub fn frequencies(count: usize, highest: usize) -> Vec<f32> {
-    let growth = growth(count, highest);
-    (1..=count)
-        .map(|j| geometric_sum(growth, j as f64).round() as f32)
-        .collect()
-}
-
-/// (qʲ − 1)/(q − 1) for ln q = `growth`: 1 + q + q² + ... of j terms.
-fn geometric_sum(growth: f64, j: f64) -> f64 {
-    match growth {
-        0.0 => j,
-        _ => (growth * j).exp_m1() / growth.exp_m1(),
-    }
-}
-
-/// ln q with which `count` terms sum to `highest`; 0 when they do so without growing, or cannot.
-fn growth(count: usize, highest: usize) -> f64 {
-    if count < 2 || highest <= count {
-        return 0.0;
-    }
-    // The last term alone is below q^(count − 1), which `highest` exceeds at the upper end.
-    let (mut low, mut high) = (0.0, (highest as f64).ln() / (count - 1) as f64);
-    for _ in 0..64 {
-        let middle = 0.5 * (low + high);
-        if geometric_sum(middle, count as f64) < highest as f64 {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    high
-}
-
 type Table = [f32; PART];
 
 /// Part of a row as runs of frequencies: lane l of a run stands for input `l % inputs` and for the frequency `l / inputs` after
@@ -213,7 +178,7 @@ fn store_some(values: Block, out: &mut [f32]) {
     out.copy_from_slice(&values[..out.len()]);
 }
 
-/// Writes the features of a tile: `x` `[rows, d_in]`, `scale` s, `frequencies` k as [`frequencies`] gives them, `features` `[rows, 2K·d_in]`.
+/// Writes the features of a tile: `x` `[rows, d_in]`, `scale` s, `frequencies` k as [`super::frequencies::frequencies`] gives them, `features` `[rows, 2K·d_in]`.
 pub fn features(x: &[f32], d_in: usize, scale: f32, frequencies: &[f32], features: &mut [f32]) {
     check(x.len(), d_in, frequencies, features.len());
     dispatch!(features_body(
@@ -403,7 +368,7 @@ mod tests {
                 for count in [1, 7, 15, 16, 17, 33, 270] {
                     for highest in [count, 3 * count] {
                         let x = scattered(5 * d_in, -1.3, 1.3);
-                        let frequencies = super::frequencies(count, highest);
+                        let frequencies = super::super::frequencies::frequencies(count, highest);
                         let error = worst_error(&x, d_in, 0.9 * std::f32::consts::PI, &frequencies);
                         assert!(
                             error <= 2e-6,
@@ -426,7 +391,7 @@ mod tests {
                 (256, 8192, 3e3, 2e-6),
                 (256, 32_768, 3e3, 6e-6),
             ] {
-                let frequencies = super::frequencies(count, highest);
+                let frequencies = super::super::frequencies::frequencies(count, highest);
                 let error = worst_error(&scattered(66, -limit, limit), 2, 2.8, &frequencies);
                 assert!(
                     error <= bound,
@@ -437,34 +402,17 @@ mod tests {
     }
 
     #[test]
-    fn sparse_frequencies_begin_with_one_and_end_with_the_highest() {
-        for (count, highest) in [(2, 5), (16, 17), (64, 400), (256, 8192), (8192, 32_768)] {
-            let frequencies = super::frequencies(count, highest);
-            assert_eq!(frequencies.len(), count);
-            let ends = [frequencies[0], frequencies[count - 1]];
-            assert_eq!(ends, [1.0, highest as f32]);
-            let gaps: Vec<f32> = frequencies
-                .windows(2)
-                .map(|pair| pair[1] - pair[0])
-                .collect();
-            assert!(gaps.iter().all(|gap| *gap >= 1.0), "{count} {highest}");
-            // A rounding to either side, while gaps of the real numbers only grow.
-            assert!(gaps.windows(2).all(|pair| pair[1] >= pair[0] - 1.0));
-        }
-        // 1 + q = 5 for two; nothing to spread for one, or for as many as there are integers.
-        assert_eq!(frequencies(2, 5), [1.0, 5.0]);
-        assert_eq!(frequencies(1, 9), [1.0]);
-        assert_eq!(frequencies(3, 2), [1.0, 2.0, 3.0]);
-        // q = 2: 1, 3, 7, 15.
-        assert_eq!(frequencies(4, 15), [1.0, 3.0, 7.0, 15.0]);
-    }
-
-    #[test]
     fn nan_and_infinity_spoil_their_own_columns_only() {
         for_every_instruction_set(|_| {
             let x = [f32::NAN, 0.0, f32::INFINITY, 1e38];
             let mut out = [7.0; 80];
-            features(&x, 4, 1.0, &frequencies(10, 10), &mut out);
+            features(
+                &x,
+                4,
+                1.0,
+                &super::super::frequencies::frequencies(10, 10),
+                &mut out,
+            );
             for (column, value) in out.iter().enumerate() {
                 match column % 4 {
                     0 | 2 => assert!(value.is_nan()),
@@ -487,7 +435,7 @@ mod tests {
                 (300, 3, 20),
             ] {
                 let (rows, scale) = (4, 2.5_f32);
-                let frequencies = super::frequencies(count, highest);
+                let frequencies = super::super::frequencies::frequencies(count, highest);
                 let width = 2 * count * d_in;
                 let x = scattered(rows * d_in, -1.0, 1.0);
                 let grad = scattered(rows * width, -1.0, 1.0);

@@ -16,6 +16,7 @@ mod cache;
 mod columns;
 pub mod elementwise;
 pub mod fourier;
+pub mod frequencies;
 pub mod gabor;
 pub mod gabor_filter;
 pub mod gated;

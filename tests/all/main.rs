@@ -28,6 +28,7 @@ mod page;
 mod picture_files;
 mod program;
 mod recipes;
+mod reconstructions;
 mod segments;
 mod shapes;
 mod signals;

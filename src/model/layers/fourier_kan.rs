@@ -22,7 +22,8 @@ use super::super::tangents::{Pointwise, TangentForm};
 use super::affine::{self, PreparedWeight};
 use super::trigonometry::product_phases;
 use super::{has_width, is_open, positive};
-use crate::kernels::fourier::{HIGHEST_FREQUENCY, features, features_backward, frequencies};
+use crate::kernels::fourier::{HIGHEST_FREQUENCY, features, features_backward};
+use crate::kernels::frequencies::frequencies;
 use crate::kernels::matmul::Start;
 
 /// A Fourier series on every edge and a bias.
