@@ -136,18 +136,26 @@ impl ShapeLayout {
         Ok(mesh)
     }
 
-    /// The mesh, the values at all places of the box of `frame` and the gradients near the surface.
+    /// The mesh, from so many points a side or from those of the overview, the values at all places of the box of `frame` and the gradients near
+    /// the surface; and the blocks of the overview.
     fn measurable(
         &self,
         field: Field,
         frame: Frame,
+        resolution: Option<u32>,
         engine: &mut dyn Engine,
         progress: &mut dyn FnMut(f64),
     ) -> Result<(ShapeRendering, Blocks), RenderError> {
         let mut function = function(field, self, engine);
         let blocks = self.overview(&mut function)?;
         progress(0.2);
-        let mesh = self.surface(&mut function, &blocks)?;
+        let mesh = match resolution {
+            None => self.surface(&mut function, &blocks)?,
+            Some(resolution) => {
+                let blocks = self.blocks(&mut function, resolution)?;
+                self.surface(&mut function, &blocks)?
+            }
+        };
         progress(0.4);
         let places = places_within(&frame, &self.frame);
         let (nearest, away): (Vec<[f32; 3]>, Vec<f32>) =
@@ -233,12 +241,8 @@ impl Renderable for ShapeLayout {
         engine: &mut dyn Engine,
         progress: &mut dyn FnMut(f64),
     ) -> Result<Rendering, RenderError> {
-        let (mut rendering, blocks) = self.measurable(field, self.frame, engine, progress)?;
-        if let Some(resolution) = resolution {
-            let mut function = function(field, self, engine);
-            let blocks = self.blocks(&mut function, resolution)?;
-            rendering.mesh = self.surface(&mut function, &blocks)?;
-        }
+        let (mut rendering, blocks) =
+            self.measurable(field, self.frame, resolution, engine, progress)?;
         rendering.pictures = self.pictures(field, &blocks, engine, progress)?;
         progress(1.0);
         Ok(Rendering::Shape(rendering))
@@ -254,7 +258,7 @@ impl Renderable for ShapeLayout {
         match other {
             Layout::Shape(other) => {
                 let frame = self.frame.holding(&other.frame.hull());
-                let (rendering, _) = self.measurable(field, frame, engine, progress)?;
+                let (rendering, _) = self.measurable(field, frame, None, engine, progress)?;
                 Ok(Rendering::Shape(rendering))
             }
             other => Err(other_kind("a shape", other)),
