@@ -35,7 +35,7 @@ fn orthogonal(u: &[f64], rows: usize, columns: usize) -> Vec<f64> {
 
 /// Adam: m ← β₁ m + (1−β₁) g, v ← β₂ v + (1−β₂) g², p ← p − η (m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + ε); AdamW first shrinks p by η λ p.
 /// Muon, for each matrix: m ← μ m + (1−μ) g, p ← p − η s orthogonal(μ m + (1−μ) g), s = √max(1, d_out/d_in), where a side is longer
-/// than 7 also times √(7 / that side).
+/// than 7 also times √(7 / that side), in step t with a rate 1 + 2 e^(−(t − 1)/100) times as high.
 #[test]
 fn optimizers_agree_with_their_formulas_in_f64() {
     let network = mixed_network();
@@ -44,7 +44,7 @@ fn optimizers_agree_with_their_formulas_in_f64() {
     for (kind, width) in KINDS.map(|kind| (kind, 0)).into_iter().chain([with_width]) {
         let mut config = training(kind, 1).optimizer;
         (config.learning_rate, config.muon_learning_rate) = (0.02, 0.03);
-        config.muon_width = width;
+        (config.muon_width, config.muon_start) = (width, 3.0);
         config.weight_decay *= 10.0;
         let mut parameters = network.initialize(1);
         let mut optimizer = Optimizer::new(&config, &parameters);
@@ -86,7 +86,8 @@ fn optimizers_agree_with_their_formulas_in_f64() {
                         true => 7.0 / d_in,
                         false => (d_out / d_in).max(1.0),
                     };
-                    let rate = config.muon_learning_rate * factor * shape.sqrt();
+                    let start = 1.0 + 2.0 * (-f64::from(t - 1) / 100.0).exp();
+                    let rate = config.muon_learning_rate * factor * shape.sqrt() * start;
                     let slices = p
                         .chunks_mut(rows * columns)
                         .zip(m.chunks_mut(rows * columns))

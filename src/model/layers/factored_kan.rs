@@ -7,7 +7,7 @@
 //! Shapes: x `[n, d_in]`; weight w `[d_in, d_out]`; node coefficients c `[G+3, d_in]`; b `[d_out]`; y `[n, d_out]`. B_m and r are those of
 //! `spline-kan`, tangents beyond the knots included.
 //! Init: c in N(0, noise_scale² / (151/315)), so that the spline part of σ has the standard deviation noise_scale; w and b as the residual
-//! weights and the bias of `spline-kan`: SIREN's bound for a sine, U(±1/√d_in) for the others.
+//! weights and the bias of `spline-kan`: SIREN's bound for a sine, U(±1/√d_in) for the others, w times α (`weight_scale`).
 //! Derivative: dy_j = Σ_i w_ij σ_i'(x_i) dx_i.
 
 use burn::tensor::Tensor;
@@ -20,7 +20,7 @@ use super::super::parameters::{Parameter, ParameterSpec};
 use super::super::tangents::{Pointwise, TangentForm};
 use super::affine::{self, PreparedWeight};
 use super::spline_kan::{Residual, SplineKan};
-use super::{has_width, is_open};
+use super::{has_width, is_open, positive};
 use crate::kernels::elementwise::multiply_in_place;
 use crate::kernels::matmul::Start;
 use crate::kernels::node_spline::{LARGEST_GRID, NodeSpline, node_spline, node_spline_backward};
@@ -47,6 +47,9 @@ pub struct FactoredKan {
     /// Standard deviation of the spline part of σ at the start; 0 starts with the residual alone.
     #[serde(default)]
     pub noise_scale: f32,
+    /// α, the factor on the initial weights w, as in `sine`.
+    #[serde(default = "super::one")]
+    pub weight_scale: f32,
 }
 
 fn default_grid_size() -> usize {
@@ -74,6 +77,7 @@ impl FactoredKan {
             residual,
             omega_0: 30.0,
             noise_scale,
+            weight_scale: 1.0,
         };
         vec![
             factored(3, 0.5, Residual::Sine, 0.3),
@@ -131,6 +135,7 @@ impl Layer for FactoredKan {
     fn check(&self, d_in: usize) -> Result<(), String> {
         has_width(self.width)?;
         self.edges().check(d_in)?;
+        positive("weight_scale", self.weight_scale)?;
         match self.grid_size <= LARGEST_GRID {
             true => Ok(()),
             false => Err(format!(
@@ -150,13 +155,11 @@ impl Layer for FactoredKan {
     }
 
     fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
-        let weight = match self.residual {
-            Residual::Sine => {
-                let bound = (6.0 / d_in as f32).sqrt() / self.omega_0;
-                init::uniform(rng, d_in * self.width, bound)
-            }
-            _ => init::torch_default(rng, d_in * self.width, d_in),
+        let bound = match self.residual {
+            Residual::Sine => (6.0 / d_in as f32).sqrt() / self.omega_0,
+            _ => 1.0 / (d_in as f32).sqrt(),
         };
+        let weight = init::uniform(rng, d_in * self.width, bound * self.weight_scale);
         let bias = init::torch_default(rng, self.width, d_in);
         // Σ_m B_m(x)² averages 151/315 over an interval.
         let deviation = self.noise_scale / (151.0_f32 / 315.0).sqrt();

@@ -40,12 +40,8 @@ pub struct Gabor {
     pub first: bool,
     /// Factor on the initial weights and biases. The authors' 1 leaves most z far outside the window 1/s₀, where the wavelet is
     /// all but zero and learns slowly.
-    #[serde(default = "default_weight_scale")]
+    #[serde(default = "super::one")]
     pub weight_scale: f32,
-}
-
-fn default_weight_scale() -> f32 {
-    1.0
 }
 
 /// ω₀ = 20 for pictures (authors' code).

@@ -74,6 +74,11 @@ layer_kinds! {
     "rescale" => rescale::Rescale,
 }
 
+/// A factor that changes nothing, for fields that a file leaves out.
+fn one() -> f32 {
+    1.0
+}
+
 /// An error text when `value` is not a finite number above zero.
 fn positive(field: &str, value: f32) -> Result<(), String> {
     if value.is_finite() && value > 0.0 {

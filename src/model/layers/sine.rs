@@ -32,13 +32,9 @@ pub struct Sine {
     #[serde(default)]
     pub first: bool,
     /// α, the factor on the initial weights; above 1 the network starts with higher frequencies ("Fast Neural Fields", ICLR 2025,
-    /// which scales all but the last layer).
-    #[serde(default = "default_weight_scale")]
+    /// which scales all but the last layer), below 1 smoother, which suits Muon (docs/kan-on-pictures.md).
+    #[serde(default = "super::one")]
     pub weight_scale: f32,
-}
-
-fn default_weight_scale() -> f32 {
-    1.0
 }
 
 /// ω₀ = 30 (Sitzmann et al. 2020, §3.2).

@@ -14,6 +14,9 @@ use muon::{Memory, Muon};
 /// Elements of a tensor that one task passes over.
 const PIECE: usize = 1 << 14;
 
+/// Steps in which what [`OptimizerConfig::muon_start`] adds to the rate falls to a part of e.
+const START_STEPS: f64 = 100.0;
+
 /// Which update rule is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -39,6 +42,9 @@ pub struct OptimizerConfig {
     pub muon_learning_rate: f64,
     /// The widest matrix that [`Self::muon_learning_rate`] is meant for, see [`Self::muon_rate`]; 0 for a rate that holds at any width.
     pub muon_width: usize,
+    /// The factor on Muon's rate in the first step, at least 1; with the t-th step after it, it falls as 1 + (factor − 1) e^(−t/100). Small initial
+    /// weights grow by steps of Muon, so that short runs want large ones.
+    pub muon_start: f64,
     /// Whether Muon also moves the coefficients of a first layer of basis functions, a matrix from features to outputs.
     pub muon_on_first_basis: bool,
     /// Decay of Muon's momentum.
@@ -60,6 +66,7 @@ impl Default for OptimizerConfig {
             learning_rate: 1e-3,
             muon_learning_rate: 5e-3,
             muon_width: 0,
+            muon_start: 1.0,
             muon_on_first_basis: false,
             momentum: 0.95,
             beta_1: 0.9,
@@ -86,6 +93,11 @@ impl OptimizerConfig {
         self.muon_learning_rate * ratio.sqrt()
     }
 
+    /// The factor of [`Self::muon_start`] on Muon's rate, `steps` steps after the first.
+    pub fn start_factor(&self, steps: u64) -> f64 {
+        1.0 + (self.muon_start - 1.0) * (-(steps as f64) / START_STEPS).exp()
+    }
+
     /// Checks the fields; the error is a sentence that starts with the field's name.
     pub fn check(&self) -> Result<(), String> {
         for (field, value) in [
@@ -98,6 +110,12 @@ impl OptimizerConfig {
                     "{field} is {value}; it must be a finite number above 0"
                 ));
             }
+        }
+        if !(self.muon_start.is_finite() && self.muon_start >= 1.0) {
+            return Err(format!(
+                "muon_start is {}; it must be a finite number, at least 1",
+                self.muon_start
+            ));
         }
         for (field, value) in [
             ("momentum", self.momentum),
@@ -190,6 +208,7 @@ impl Optimizer {
                     &gradient.values,
                 ),
                 Rule::Muon(muon) => {
+                    let factor = factor * config.start_factor(steps - 1);
                     muon.step(config, factor, parameter, &gradient.values, memory);
                 }
             });
