@@ -48,8 +48,13 @@ pub struct FactoredKan {
     #[serde(default)]
     pub noise_scale: f32,
     /// α, the factor on the initial weights w, as in `sine`.
-    #[serde(default = "super::one")]
+    #[serde(default = "super::one", skip_serializing_if = "is_one")]
     pub weight_scale: f32,
+}
+
+/// Whether weights start as ever, which is not written, so that runs from before they could start otherwise go on.
+fn is_one(scale: &f32) -> bool {
+    *scale == 1.0
 }
 
 fn default_grid_size() -> usize {
