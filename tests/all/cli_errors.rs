@@ -311,6 +311,7 @@ fn numbers_out_of_range() {
         ("--set training.steps=0", "training.steps"),
         ("--set training.seconds=nan", "training.seconds"),
         ("--set training.optimizer.learning_rate=-1", "learning_rate"),
+        ("--set training.optimizer.muon_start=0.5", "muon_start"),
         ("--set model.layers.0.omega_0=nan", "omega_0"),
         ("--set model.layers.0.width=0", "width"),
         ("--params 1000000M", "parameters"),

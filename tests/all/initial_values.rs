@@ -207,7 +207,7 @@ fn expectation(config: &LayerConfig, d_in: usize) -> Option<Expectation> {
             let bound = match l.residual {
                 Residual::Sine => siren(l.omega_0),
                 _ => torch,
-            };
+            } * f64::from(l.weight_scale);
             let deviation = f64::from(l.noise_scale) / (151.0 / 315.0_f64).sqrt();
             (
                 d_in * l.width + l.width + (l.grid_size + 3) * d_in,
@@ -366,10 +366,13 @@ impl Law {
 #[test]
 fn counts_and_initial_values_follow_their_formulas() {
     let mut examples = layer_examples();
-    for kind in ["gabor", "sine"] {
-        let scaled = json!({"kind": kind, "width": 1, "first": true, "weight_scale": 0.15});
-        let scaled = serde_json::from_value(scaled).unwrap();
-        examples.push((scaled, 2, format!("scaled {kind}")));
+    for scaled in [
+        json!({"kind": "gabor", "width": 1, "first": true, "weight_scale": 0.15}),
+        json!({"kind": "sine", "width": 1, "first": true, "weight_scale": 0.15}),
+        json!({"kind": "factored-kan", "width": 1, "residual": "sine", "noise_scale": 0.3, "weight_scale": 0.15}),
+    ] {
+        let name = format!("scaled {}", scaled["kind"]);
+        examples.push((serde_json::from_value(scaled).unwrap(), 2, name));
     }
     for (mut config, d_in, name) in examples {
         // Wide, so that the statistics are sharp.
