@@ -296,6 +296,40 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_lacks_a_fit_takes_no_means_with_it() {
+        let psnr_db = |mean: &ComparedMean| mean.metrics.get("psnr_db");
+        let models = |means: &[ComparedMean]| {
+            let names = means.iter().map(|mean| mean.model.clone());
+            names.collect::<Vec<_>>()
+        };
+        // With both seeds on both pictures, and with one seed on one of them, or on neither with both.
+        let mut report = comparison(&["a.png", "b.png"], &[0, 1]);
+        for (input, seed) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            let psnr_db = 20.0 + 10.0 * input as f64 + seed as f64;
+            report.add(input, fit("siren", seed, psnr_db, StoppedBy::Steps));
+        }
+        report.add(0, fit("wire", 0, 90.0, StoppedBy::Steps));
+        report.add(1, fit("wire", 1, 90.0, StoppedBy::Interrupt));
+        assert_eq!(models(&report.means), ["siren"]);
+        assert_eq!(psnr_db(&report.means[0]), Some(25.5));
+        assert_eq!(report.means[0].rank, None);
+        assert_eq!(models(&report.inputs[0].means), ["siren"]);
+        let title =
+            "## Means over 2 inputs and 2 seeds, without wire, whose fits are not all there\n";
+        assert!(report.markdown().contains(title), "{}", report.markdown());
+        // Of three models the two that are there have their places among themselves.
+        for (input, seed) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            report.add(input, fit("gauss", seed, 25.0, StoppedBy::Steps));
+        }
+        let ranks: Vec<_> = report
+            .means
+            .iter()
+            .map(|mean| (mean.rank, mean.wins))
+            .collect();
+        assert_eq!(ranks, [(Some(1.5), Some(1)), (Some(1.5), Some(1))]);
+    }
+
+    #[test]
     fn one_input_and_one_seed_have_no_mean() {
         let mut report = comparison(&["a.png"], &[0]);
         assert_eq!(report.markdown(), "");

@@ -169,6 +169,21 @@ fn what_is_lost_of_a_finished_run_is_made_again_and_what_is_damaged_is_said() {
 }
 
 #[test]
+fn files_that_lie_where_the_results_of_an_input_go_are_kept() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("out/compare/leaf")).unwrap();
+    place.write("out/compare/leaf/curves.svg", "<svg>mine</svg>");
+    let before = place.files("");
+    let line = format!("compare icon.png leaf.png --models grid {TINY}");
+    place
+        .run(&line)
+        .failed(1, &["leaf already holds results", "--force"]);
+    assert!(place.files("") == before);
+    place.run(&format!("{line} --force")).done();
+    assert!(place.text("out/compare/leaf/curves.svg") != "<svg>mine</svg>");
+}
+
+#[test]
 fn one_seed_is_joined_by_others() {
     let place = Place::new();
     let line = format!("compare icon.png --models siren --out s {TINY}");

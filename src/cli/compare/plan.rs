@@ -198,7 +198,8 @@ impl Compare {
             true => root.to_owned(),
             false => root.join(place),
         };
-        let folder = Folder::open(&path, self.flags.force, plan.goes_on)?;
+        let has_begun = self.resume || plan.folder.file(folder::COMPARE).exists();
+        let folder = Folder::open(&path, self.flags.force, has_begun)?;
         folder.spare(input)?;
         let source = Source::new(input, signal, plan.holdout, &folder)?;
         let mut reduced = None;

@@ -7,7 +7,8 @@ use crate::metrics::smaller_is_better;
 use crate::render::Metrics;
 use crate::train::StoppedBy;
 
-/// One model over all inputs of a kind for which every model is finished, so that all means are over the same ones.
+/// One model over all inputs of a kind for which every model is finished, so that all means are over the same ones; where these are too few,
+/// of the models with the most finished inputs alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComparedMean {
     /// Name of the preset, or of a filter.
@@ -46,19 +47,32 @@ pub(super) fn means(inputs: &[ComparedInput], seeds: &[u64]) -> Vec<ComparedMean
     of_kinds.flatten().collect()
 }
 
-/// The means of every model over the seeds on one input; none of a single seed, or while a fit is missing.
+/// The means over the seeds on one input of every model that has been fitted with all of them; none of a single seed.
 pub(super) fn over_seeds(input: &ComparedInput, seeds: &[u64]) -> Vec<ComparedMean> {
     means_of_kind(input.input.kind(), &[input], seeds)
 }
 
 fn means_of_kind(kind: &str, inputs: &[&ComparedInput], seeds: &[u64]) -> Vec<ComparedMean> {
     let rows = inputs.iter().flat_map(|input| &input.models);
-    let names = distinct(rows.map(|row| &*row.model));
-    let finished = inputs.iter().copied();
-    let finished: Vec<&ComparedInput> = finished
-        .filter(|input| names.iter().all(|name| is_finished(input, name, seeds)))
-        .collect();
-    if finished.is_empty() || finished.len() * seeds.len() < 2 {
+    let mut names = distinct(rows.map(|row| &*row.model));
+    let with_all = |names: &[&str]| -> Vec<&ComparedInput> {
+        let inputs = inputs.iter().copied();
+        inputs
+            .filter(|input| names.iter().all(|name| is_finished(input, name, seeds)))
+            .collect()
+    };
+    let is_enough =
+        |inputs: &[&ComparedInput]| !inputs.is_empty() && inputs.len() * seeds.len() > 1;
+    let mut finished = with_all(&names);
+    if !is_enough(&finished) {
+        // A model that lacks a fit does not take the means of the others with it; filters lack none, and are nothing by themselves.
+        let most = names.iter().map(|name| with_all(&[name]).len()).max();
+        names.retain(|name| Some(with_all(&[name]).len()) == most);
+        finished = with_all(&names);
+    }
+    let rows = || finished.iter().flat_map(|input| &input.models);
+    let has_fits = rows().any(|row| row.fit.is_some() && names.contains(&&*row.model));
+    if !is_enough(&finished) || !has_fits {
         return Vec::new();
     }
     let mut means: Vec<ComparedMean> = names
@@ -69,7 +83,7 @@ fn means_of_kind(kind: &str, inputs: &[&ComparedInput], seeds: &[u64]) -> Vec<Co
         for mean in &mut means {
             let places: Vec<usize> = finished
                 .iter()
-                .map(|input| place(&mean.model, input))
+                .map(|input| place(&mean.model, &names, input))
                 .collect();
             mean.rank = Some(average(places.iter().map(|&place| place as f64)));
             mean.wins = Some(places.iter().filter(|&&place| place == 1).count());
@@ -78,10 +92,9 @@ fn means_of_kind(kind: &str, inputs: &[&ComparedInput], seeds: &[u64]) -> Vec<Co
     means
 }
 
-/// The place of `model` among all models on one input: 1 more than the number of those that are better by the mean of the leading metric over
+/// The place of `model` among the models of these `names` on one input: 1 more than the number of those that are better by the mean of the leading metric over
 /// the seeds. Who has no value of that metric, as an IoU of nothing, is behind all who have one.
-fn place(model: &str, input: &ComparedInput) -> usize {
-    let names = distinct(input.models.iter().map(|row| &*row.model));
+fn place(model: &str, names: &[&str], input: &ComparedInput) -> usize {
     let fullest = input.models.iter().max_by_key(|row| row.metrics.0.len());
     let Some((leading, _)) = fullest.and_then(|row| row.metrics.0.first()) else {
         return 1;

@@ -75,9 +75,24 @@ impl CompareReport {
         self.means.iter().filter(move |mean| mean.kind == kind)
     }
 
+    /// The models with rows of a kind that are in none of its means.
+    fn without_means(&self, kind: &str) -> Vec<&str> {
+        let models = self.of_kind(kind).flat_map(|input| &input.models);
+        let mut names = distinct(models.map(|row| &*row.model));
+        names.retain(|name| self.means_of(kind).all(|mean| mean.model != *name));
+        names
+    }
+
     /// `Means over 3 inputs and 2 seeds (image)`, without what there is one of. Of a comparison that was cut short, or in which a run failed, they
     /// are over fewer inputs than there are.
     pub(in crate::report) fn title_of_means(&self, kind: &str) -> String {
+        let without = match self.without_means(kind) {
+            names if names.is_empty() => String::new(),
+            names => format!(
+                ", without {}, whose fits are not all there",
+                names.join(", ")
+            ),
+        };
         let all = self.of_kind(kind).count();
         let some = self.means_of(kind).next().map_or(all, |mean| mean.inputs);
         let inputs = match (some, all) {
@@ -91,7 +106,7 @@ impl CompareReport {
             true => String::new(),
             false => format!(" ({kind})"),
         };
-        format!("Means over {}{kind}", over.join(" and "))
+        format!("Means over {}{kind}{without}", over.join(" and "))
     }
 
     /// With a column of seeds, if that is asked for.
