@@ -21,6 +21,8 @@ const BASES: usize = LARGEST_GRID + 3;
 pub struct NodeSpline {
     /// d, how many columns.
     pub columns: usize,
+    /// Numbers in a row of what the splines are added to, at least d; the others are left as they are.
+    pub stride: usize,
     /// R.
     pub range: f32,
     /// G, at most [`LARGEST_GRID`].
@@ -45,7 +47,7 @@ impl NodeSpline {
             .map(move |first| (first, LANES.min(columns - first)))
     }
 
-    fn check(&self, coefficients: &[f32], tiles: &[&[f32]]) {
+    fn check(&self, coefficients: &[f32], x: &[f32], tiles: &[&[f32]]) {
         assert!(
             (1..=LARGEST_GRID).contains(&self.grid_size),
             "grid_size must be from 1 to {LARGEST_GRID}"
@@ -56,9 +58,13 @@ impl NodeSpline {
             "coefficients must be [G + 3, d]"
         );
         assert!(
-            tiles.iter().all(|tile| tile.len() == tiles[0].len())
-                && tiles[0].len().is_multiple_of(self.columns),
-            "tiles must be of one length and of whole rows"
+            x.len().is_multiple_of(self.columns) && self.stride >= self.columns,
+            "inputs must be of whole rows, and rows of results as long at least"
+        );
+        let length = x.len() / self.columns * self.stride;
+        assert!(
+            tiles.iter().all(|tile| tile.len() == length),
+            "tiles must have as many rows as there are inputs"
         );
     }
 }
@@ -87,7 +93,7 @@ fn slopes<V: Vector>(piece: V, place: V, last: V) -> [V; 4] {
 
 /// Adds σ_i(x) to `value` and σ_i'(x) to `slope`.
 ///
-/// `coefficients`: `[G + 3, d]`; `x`, `value`, `slope`: `[rows, d]`.
+/// `coefficients`: `[G + 3, d]`; `x`: `[rows, d]`; `value`, `slope`: `[rows, stride]`.
 pub fn node_spline(
     spline: NodeSpline,
     coefficients: &[f32],
@@ -95,7 +101,7 @@ pub fn node_spline(
     value: &mut [f32],
     slope: &mut [f32],
 ) {
-    spline.check(coefficients, &[x, value, slope]);
+    spline.check(coefficients, x, &[value, slope]);
     dispatch_vector!(forward(
         spline: NodeSpline, coefficients: &[f32], x: &[f32], value: &mut [f32], slope: &mut [f32]
     ));
@@ -122,9 +128,10 @@ fn forward<V: Vector, const ROWS: usize, const VECTORS: usize>(
         {
             *own = V::load_some(&row[first..first + width]);
         }
-        for start in (first..x.len()).step_by(spline.columns) {
+        let starts = (first..value.len()).step_by(spline.stride);
+        for (x, start) in x.chunks_exact(spline.columns).zip(starts) {
             let place_of = start..start + width;
-            let [piece, place] = knots.locate(V::load_some(&x[place_of.clone()]));
+            let [piece, place] = knots.locate(V::load_some(&x[first..first + width]));
             let class = knots.first_basis(piece);
             let mut c = [own[0], own[1], own[2], own[3]];
             for basis in 1..=spline.grid_size {
@@ -152,9 +159,9 @@ fn forward<V: Vector, const ROWS: usize, const VECTORS: usize>(
     }
 }
 
-/// Adds the gradient of the coefficients, Σ over the rows of B_m(x) `grad`, to `gradient` `[G + 3, d]`; `grad`: that of σ, `[rows, d]`.
+/// Adds the gradient of the coefficients, Σ over the rows of B_m(x) `grad`, to `gradient` `[G + 3, d]`; `grad`: that of σ, `[rows, stride]`.
 pub fn node_spline_backward(spline: NodeSpline, x: &[f32], grad: &[f32], gradient: &mut [f32]) {
-    spline.check(gradient, &[x, grad]);
+    spline.check(gradient, x, &[grad]);
     dispatch_vector!(backward(
         spline: NodeSpline, x: &[f32], grad: &[f32], gradient: &mut [f32]
     ));
@@ -171,8 +178,9 @@ fn backward<V: Vector, const ROWS: usize, const VECTORS: usize>(
     let zero = V::splat(0.0);
     for (first, width) in spline.blocks() {
         let mut sums = [zero; BASES];
-        for start in (first..x.len()).step_by(spline.columns) {
-            let [piece, place] = knots.locate(V::load_some(&x[start..start + width]));
+        let starts = (first..grad.len()).step_by(spline.stride);
+        for (x, start) in x.chunks_exact(spline.columns).zip(starts) {
+            let [piece, place] = knots.locate(V::load_some(&x[first..first + width]));
             let class = knots.first_basis(piece);
             let grad = V::load_some(&grad[start..start + width]);
             let parts = knots.bases(piece, place).map(|basis| basis.mul(grad));
@@ -206,22 +214,27 @@ mod tests {
 
     #[test]
     fn values_slopes_and_gradients_are_sums_over_all_bases() {
-        for (columns, grid_size) in [(1, 1), (16, 3), (21, 5), (35, LARGEST_GRID)] {
+        for (columns, stride, grid_size) in
+            [(1, 1, 1), (16, 16, 3), (21, 50, 5), (35, 105, LARGEST_GRID)]
+        {
             let (range, rows) = (0.7, 9);
             let spline = NodeSpline {
                 columns,
+                stride,
                 range,
                 grid_size,
             };
             let x = inputs(rows * columns);
             let coefficients = scattered((grid_size + 3) * columns, -1.0, 1.0);
-            let grad = scattered(rows * columns, -2.0, 1.0);
-            let mut expected = [vec![0.5_f64; x.len()], vec![0.25; x.len()]];
+            let grad = scattered(rows * stride, -2.0, 1.0);
+            let mut expected = [vec![0.5_f64; grad.len()], vec![0.25; grad.len()]];
             let mut expected_gradient = vec![0.125_f64; coefficients.len()];
             for (at, &x) in x.iter().enumerate() {
+                let (row, column) = (at / columns, at % columns);
+                let at = row * stride + column;
                 for m in 0..grid_size + 3 {
                     let [value, slope] = reference(m, x, range, grid_size);
-                    let place = m * columns + at % columns;
+                    let place = m * columns + column;
                     let c = f64::from(coefficients[place]);
                     expected[0][at] += c * value;
                     expected[1][at] += c * slope;
@@ -229,7 +242,7 @@ mod tests {
                 }
             }
             for_every_instruction_set(|name| {
-                let (mut value, mut slope) = (vec![0.5; x.len()], vec![0.25; x.len()]);
+                let (mut value, mut slope) = (vec![0.5; grad.len()], vec![0.25; grad.len()]);
                 node_spline(spline, &coefficients, &x, &mut value, &mut slope);
                 let mut gradient = vec![0.125; coefficients.len()];
                 node_spline_backward(spline, &x, &grad, &mut gradient);

@@ -123,6 +123,57 @@ fn sine_forward_library(z: &mut [f32], omega_0: f32, derivative: &mut [f32]) {
     });
 }
 
+/// sin(h ω₀ x) and its derivative for h = 1..H; `x`: `[rows, d]`, `value` and `derivative`: `[rows, H·d]` with harmonic h of column i in
+/// column (h−1)·d + i.
+pub fn harmonics_forward(
+    x: &[f32],
+    d: usize,
+    omega_0: f32,
+    value: &mut [f32],
+    derivative: &mut [f32],
+) {
+    check_lengths(&[], &[derivative], value.len());
+    assert!(
+        x.len().is_multiple_of(d) && value.len().is_multiple_of(x.len().max(1)),
+        "the harmonics must be of whole rows, as many as there are inputs"
+    );
+    dispatch!(harmonics_forward_body(
+        x: &[f32], d: usize, omega_0: f32, value: &mut [f32], derivative: &mut [f32]
+    ));
+}
+
+#[inline(always)]
+fn harmonics_forward_body<const FMA: bool>(
+    x: &[f32],
+    d: usize,
+    omega_0: f32,
+    value: &mut [f32],
+    derivative: &mut [f32],
+) {
+    let harmonics = value.len() / x.len().max(1);
+    let blocks = value
+        .chunks_exact_mut(d)
+        .zip(derivative.chunks_exact_mut(d));
+    for (block, (value, derivative)) in blocks.enumerate() {
+        let x = &x[block / harmonics * d..][..d];
+        let omega = (block % harmonics + 1) as f32 * omega_0;
+        if is_beyond_limit(x, omega) {
+            value.copy_from_slice(x);
+            sine_forward_library(value, omega, derivative);
+        } else {
+            for_each(
+                [x],
+                [value, derivative],
+                #[inline(always)]
+                |[x], _| {
+                    let [sin, cos] = sin_cos_lane::<FMA>(omega * x);
+                    [sin, omega * cos]
+                },
+            );
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{for_every_instruction_set, scattered};

@@ -205,13 +205,13 @@ fn expectation(config: &LayerConfig, d_in: usize) -> Option<Expectation> {
         }
         LayerConfig::FactoredKan(l) => {
             let bound = match l.residual {
-                Residual::Sine => siren(l.omega_0),
+                Residual::Sine => siren(l.omega_0) / (l.harmonics as f64).sqrt(),
                 _ => torch,
             } * f64::from(l.weight_scale);
             let deviation = f64::from(l.noise_scale) / (151.0 / 315.0_f64).sqrt();
             (
-                d_in * l.width + l.width + (l.grid_size + 3) * d_in,
-                d_in * l.width,
+                l.harmonics * d_in * l.width + l.width + (l.grid_size + 3) * d_in,
+                l.harmonics * d_in * l.width,
                 vec![
                     Law::Uniform(bound),
                     Law::Uniform(torch),

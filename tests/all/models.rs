@@ -301,6 +301,8 @@ fn a_wrong_list_of_layers_is_named_with_place_and_field() {
         ("gabor", "s_0", json!(-1.0)),
         ("gabor", "weight_scale", json!(0.0)),
         ("factored-kan", "weight_scale", json!(-0.5)),
+        ("factored-kan", "harmonics", json!(0)),
+        ("factored-kan", "harmonics", json!(2)),
         ("fourier-kan", "frequencies", json!(5_000)),
         ("fourier-kan", "input_scale", json!(0.0)),
         ("fourier-kan", "gain", json!(0.0)),

@@ -96,7 +96,7 @@ impl Pointwise for HarmonicKan {
     }
 
     fn jet(&self, _parameters: &[Parameter], x: &[f32], d: usize, jet: [&mut [f32]; 3]) {
-        harmonics_jet(x, d, self.omega_0, self.harmonics, jet);
+        harmonics_jet(x, d, self.omega_0, jet);
     }
 }
 
