@@ -44,7 +44,6 @@ pub struct OptimizerConfig {
     pub muon_width: usize,
     /// The factor on Muon's rate in the first step, at least 1; with the t-th step after it, it falls as 1 + (factor − 1) e^(−t/100). Small initial
     /// weights grow by steps of Muon, so that short runs want large ones.
-    #[serde(skip_serializing_if = "is_one")]
     pub muon_start: f64,
     /// Whether Muon also moves the coefficients of a first layer of basis functions, a matrix from features to outputs.
     pub muon_on_first_basis: bool,
@@ -58,11 +57,6 @@ pub struct OptimizerConfig {
     pub epsilon: f64,
     /// Decoupled weight decay, of AdamW only.
     pub weight_decay: f64,
-}
-
-/// Whether a start is as fast as the rest, which is not written, so that runs from before there was another go on.
-fn is_one(start: &f64) -> bool {
-    *start == 1.0
 }
 
 impl Default for OptimizerConfig {
