@@ -198,7 +198,7 @@ impl Compare {
             true => root.to_owned(),
             false => root.join(place),
         };
-        let has_begun = self.resume || plan.folder.file(folder::COMPARE).exists();
+        let has_begun = self.resume || plan.has_rows_in(place)?;
         let folder = Folder::open(&path, self.flags.force, has_begun)?;
         folder.spare(input)?;
         let source = Source::new(input, signal, plan.holdout, &folder)?;
@@ -361,16 +361,29 @@ fn beside_weights(resolved: &Resolved, signal: &dyn Signal) -> usize {
 }
 
 impl Plan {
+    /// Whether the table of an earlier comparison in the folder has fits in the folder `place` of it.
+    fn has_rows_in(&self, place: &Path) -> Result<bool, CliError> {
+        let folders = self.earlier_folders()?;
+        Ok(folders.iter().any(|run| Path::new(run).starts_with(place)))
+    }
+
+    /// The folders of all fits in the table of an earlier comparison in the folder.
+    fn earlier_folders(&self) -> Result<Vec<String>, CliError> {
+        let bytes = self.folder.read(folder::COMPARE)?;
+        let folders = bytes.map_or_else(|| Ok(Vec::new()), |bytes| ComparedFit::folders(&bytes));
+        let damaged = |reason| FolderError::Damaged {
+            path: self.folder.file(folder::COMPARE),
+            reason,
+        };
+        Ok(folders.map_err(damaged)?)
+    }
+
     /// Reads the table of an earlier comparison in the folder, and checks that it has no row that the new one would lose.
     fn read_rows(&mut self) -> Result<(), CliError> {
         let Some(bytes) = self.folder.read(folder::COMPARE)? else {
             return Ok(());
         };
-        let damaged = |reason| FolderError::Damaged {
-            path: self.folder.file(folder::COMPARE),
-            reason,
-        };
-        let folders = ComparedFit::folders(&bytes).map_err(damaged)?;
+        let folders = self.earlier_folders()?;
         let planned = || self.inputs.iter().flat_map(|input| &input.runs);
         let lost = |place: &&String| planned().all(|run| run.place != **place);
         if let Some(place) = folders.iter().find(lost) {

@@ -55,6 +55,7 @@ pub(super) fn over_seeds(input: &ComparedInput, seeds: &[u64]) -> Vec<ComparedMe
 fn means_of_kind(kind: &str, inputs: &[&ComparedInput], seeds: &[u64]) -> Vec<ComparedMean> {
     let rows = inputs.iter().flat_map(|input| &input.models);
     let mut names = distinct(rows.map(|row| &*row.model));
+    let all_names = names.len();
     let with_all = |names: &[&str]| -> Vec<&ComparedInput> {
         let inputs = inputs.iter().copied();
         inputs
@@ -66,13 +67,20 @@ fn means_of_kind(kind: &str, inputs: &[&ComparedInput], seeds: &[u64]) -> Vec<Co
     let mut finished = with_all(&names);
     if !is_enough(&finished) {
         // A model that lacks a fit does not take the means of the others with it; filters lack none, and are nothing by themselves.
-        let most = names.iter().map(|name| with_all(&[name]).len()).max();
-        names.retain(|name| Some(with_all(&[name]).len()) == most);
+        let is_fitted = |name: &&&str| {
+            let mut rows = inputs.iter().flat_map(|input| &input.models);
+            rows.any(|row| row.model == **name && row.fit.is_some())
+        };
+        let fitted = names.iter().filter(is_fitted);
+        let most = fitted.map(|name| with_all(&[name]).len()).max();
+        names.retain(|name| Some(with_all(&[name]).len()) >= most);
         finished = with_all(&names);
     }
     let rows = || finished.iter().flat_map(|input| &input.models);
     let has_fits = rows().any(|row| row.fit.is_some() && names.contains(&&*row.model));
-    if !is_enough(&finished) || !has_fits {
+    // The mean of the one model that several inputs have is compared with nothing.
+    let is_alone = names.len() < all_names && names.len() == 1 && seeds.len() == 1;
+    if !is_enough(&finished) || !has_fits || is_alone {
         return Vec::new();
     }
     let mut means: Vec<ComparedMean> = names

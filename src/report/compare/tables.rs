@@ -75,10 +75,13 @@ impl CompareReport {
         self.means.iter().filter(move |mean| mean.kind == kind)
     }
 
-    /// The models with rows of a kind that are in none of its means.
+    /// The models with rows or failures of a kind that are in none of its means.
     fn without_means(&self, kind: &str) -> Vec<&str> {
-        let models = self.of_kind(kind).flat_map(|input| &input.models);
-        let mut names = distinct(models.map(|row| &*row.model));
+        let models = self.of_kind(kind).flat_map(|input| {
+            let failures = input.failures.iter().map(|failure| &*failure.model);
+            input.models.iter().map(|row| &*row.model).chain(failures)
+        });
+        let mut names = distinct(models);
         names.retain(|name| self.means_of(kind).all(|mean| mean.model != *name));
         names
     }
