@@ -1,6 +1,6 @@
 //! Activations with their first two derivatives, element by element.
 //!
-//! Every function here writes `[value, slope, curvature]`, each as long as its input.
+//! Every function here writes `[value, slope, curvature]`, each as long as its input, or M times as long for M functions.
 
 use super::activation::exp_lane;
 use super::trigonometry::{harmonics_forward, is_beyond_limit, sin_cos_lane};

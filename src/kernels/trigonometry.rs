@@ -2,7 +2,7 @@
 //!
 //! The argument is reduced to r = x − nπ in [-π/2, π/2] with π in three parts, so that the products with n are exact (Cody and
 //! Waite 1980), and sin r and cos r are minimax polynomials; their sign is the parity of n. Maximum absolute error for
-//! |x| ≤ 10⁴: 2e-7. Chunks of 256 with a larger argument, an infinity or NaN go to the standard library.
+//! |x| ≤ 10⁴: 2e-7. Chunks of 256, or rows of harmonics, with a larger argument, an infinity or NaN go to the standard library.
 
 use super::{check_lengths, dispatch, for_each, mul_add};
 

@@ -7,8 +7,8 @@
 //!
 //! Shapes: x `[n, d_in]`; weight w `[H, d_in, d_out]`, for H = 1 `[d_in, d_out]`; node coefficients c `[G+3, d_in]`; b `[d_out]`; y `[n, d_out]`. B_m
 //! and r are those of `spline-kan`, tangents beyond the knots included.
-//! Init: c in N(0, noise_scale² / (151/315)), so that the spline part of σ has the standard deviation noise_scale; w and b as the residual
-//! weights and the bias of `spline-kan` with H d_in inputs: SIREN's bound for a sine, U(±1/√d_in) for the others, w times α (`weight_scale`).
+//! Init: c in N(0, noise_scale² / (151/315)), so that the spline part of σ has the standard deviation noise_scale; w for a
+//! sine in SIREN's bound with H d_in inputs, for the others in U(±1/√d_in), both times α (`weight_scale`); b in U(±1/√d_in).
 //! Derivative: dy_j = Σ_i φ_ij'(x_i) dx_i.
 
 use burn::tensor::Tensor;
@@ -89,7 +89,7 @@ fn default_omega_0() -> f32 {
 
 impl FactoredKan {
     pub(in super::super) const SUMMARY: &'static str =
-        "w (r(x) + sum_m c_m B_m(x)), one spline a node and one weight an edge, KAN";
+        "w_1 (r(x) + sum_m c_m B_m(x)) + sum_h w_h sin(h omega_0 x), one spline a node, KAN";
 
     pub(in super::super) fn examples() -> Vec<Self> {
         let factored = |grid_size, range, residual, noise_scale| Self {
@@ -277,7 +277,7 @@ impl Layer for FactoredKan {
         true
     }
 
-    /// The tape holds σ(x), then σ'(x); the scratch the gradient of σ.
+    /// The tape holds σ(x) and the harmonics, then their derivatives; the scratch their gradients.
     fn tile_memory(&self, d_in: usize) -> TileMemory {
         let features = self.harmonics * d_in;
         TileMemory {
