@@ -181,6 +181,15 @@ fn files_that_lie_where_the_results_of_an_input_go_are_kept() {
     assert!(place.files("") == before);
     place.run(&format!("{line} --force")).done();
     assert!(place.text("out/compare/leaf/curves.svg") != "<svg>mine</svg>");
+
+    // So when the input joins a comparison that is there.
+    std::fs::create_dir_all(place.path("out/compare/gradient16")).unwrap();
+    place.write("out/compare/gradient16/curves.svg", "<svg>mine</svg>");
+    place
+        .run(&line.replace("leaf.png", "leaf.png gradient16.png"))
+        .failed(1, &["gradient16 already holds results", "--force"]);
+    let kept = place.text("out/compare/gradient16/curves.svg");
+    assert_eq!(kept, "<svg>mine</svg>");
 }
 
 #[test]
