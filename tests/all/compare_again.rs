@@ -190,6 +190,14 @@ fn files_that_lie_where_the_results_of_an_input_go_are_kept() {
         .failed(1, &["gradient16 already holds results", "--force"]);
     let kept = place.text("out/compare/gradient16/curves.svg");
     assert_eq!(kept, "<svg>mine</svg>");
+
+    // By force a damaged table is replaced.
+    place.write("out/compare/compare.json", "{");
+    place
+        .run(&line)
+        .failed(1, &["compare.json is damaged", "--force"]);
+    place.run(&format!("{line} --force")).done();
+    assert!(place.json("out/compare/compare.json")["inputs"].is_array());
 }
 
 #[test]

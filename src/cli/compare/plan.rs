@@ -198,7 +198,9 @@ impl Compare {
             true => root.to_owned(),
             false => root.join(place),
         };
-        let has_begun = self.resume || plan.has_rows_in(place)?;
+        // The folder of a single input is that of the comparison, which has been looked at; by force nothing is read.
+        let is_checked = path == root || self.resume || self.flags.force;
+        let has_begun = is_checked || plan.has_rows_in(place)?;
         let folder = Folder::open(&path, self.flags.force, has_begun)?;
         folder.spare(input)?;
         let source = Source::new(input, signal, plan.holdout, &folder)?;
