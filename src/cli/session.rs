@@ -255,7 +255,9 @@ impl Session<'_> {
             && let Some(bytes) = self.folder.read(folder::CHECKPOINT)?
         {
             let state = self.resumed(training, &bytes)?;
-            self.talk.say(&format!("resuming at step {}", state.step));
+            let name = &self.resolved.recipe.model.preset;
+            self.talk
+                .say(&format!("{name}: resuming at step {}", state.step));
             return Ok(state);
         }
         self.folder.clear()?;

@@ -9,6 +9,7 @@ use super::guard::Guard;
 use super::optimizer::{Optimizer, OptimizerConfig};
 use super::schedule::Schedule;
 use crate::engine::{Engine, EngineError, Loss};
+use crate::metrics::psnr_db;
 use crate::model::{Network, Parameters};
 use crate::signal::{Footprint, Signal};
 
@@ -93,13 +94,15 @@ impl State {
         self.guard.restorations
     }
 
-    fn point(&self) -> CurvePoint {
+    /// `above_db` is that of [`Signal::psnr_above_targets_db`], so that the running PSNR is of the same values as the final one.
+    fn point(&self, above_db: f64) -> CurvePoint {
+        // Targets span [-1, 1], so the peak is 2.
+        let of_targets_db = psnr_db(self.guard.mean_squared_error().max(1e-30), 2.0);
         CurvePoint {
             step: self.step,
             seconds: self.seconds,
             loss: self.guard.loss(),
-            // Targets span [-1, 1], so the peak is 2.
-            running_psnr_db: 10.0 * (4.0 / self.guard.mean_squared_error().max(1e-30)).log10(),
+            running_psnr_db: of_targets_db + above_db,
         }
     }
 }
@@ -141,15 +144,13 @@ impl Run<'_> {
         if budget.reached(state.step, state.seconds).is_none() {
             feed.prepare(state.step);
         }
-        let mut pace = Pace::new(&budget, state);
         let above_db = self.signal.psnr_above_targets_db();
-        let mut target = budget
-            .target_psnr_db
-            .map(|psnr_db| Target::new(psnr_db, psnr_db - above_db));
+        let mut pace = Pace::new(&budget, state, above_db);
+        let mut target = budget.target_psnr_db.map(Target::new);
 
         loop {
             if let Some(reason) = budget.reached(state.step, state.seconds) {
-                finish(state, listener);
+                finish(state, above_db, listener);
                 return Ok(reason);
             }
             let known = feed.fill(state.step, engine, &state.parameters)?;
@@ -199,14 +200,17 @@ impl Run<'_> {
                 flow = pace.tell(&budget, batch_size, state, listener);
             }
             if flow == Flow::Stop {
-                finish(state, listener);
+                finish(state, above_db, listener);
                 return Ok(StoppedBy::Interrupt);
             }
             if let Some(target) = &mut target
-                && target.may_be_reached(state)
-                && target.is_reached(state, measure_psnr_db(engine, &state.parameters)?)
+                && target.may_be_reached(&state.point(above_db))
+                && target.is_reached(
+                    &state.point(above_db),
+                    measure_psnr_db(engine, &state.parameters)?,
+                )
             {
-                finish(state, listener);
+                finish(state, above_db, listener);
                 return Ok(StoppedBy::Target);
             }
         }
@@ -214,8 +218,8 @@ impl Run<'_> {
 }
 
 /// Ends the curve with where the run is, and offers its state for a last checkpoint.
-fn finish(state: &mut State, listener: &mut dyn FnMut(Event) -> Flow) {
-    let point = state.point();
+fn finish(state: &mut State, above_db: f64, listener: &mut dyn FnMut(Event) -> Flow) {
+    let point = state.point(above_db);
     if state
         .curve
         .last()
@@ -240,16 +244,19 @@ struct Pace {
     first_step: u64,
     next_point: f64,
     next_checkpoint: f64,
+    /// See [`State::point`].
+    above_db: f64,
 }
 
 impl Pace {
-    fn new(budget: &Budget, state: &State) -> Self {
+    fn new(budget: &Budget, state: &State, above_db: f64) -> Self {
         Self {
             start: Instant::now(),
             before: state.seconds,
             first_step: state.step,
             next_point: last_point(budget, state),
             next_checkpoint: state.seconds + SECONDS_BETWEEN_CHECKPOINTS,
+            above_db,
         }
     }
 
@@ -269,7 +276,7 @@ impl Pace {
         state: &mut State,
         listener: &mut dyn FnMut(Event) -> Flow,
     ) -> Flow {
-        let point = state.point();
+        let point = state.point(self.above_db);
         let fraction = budget.progress(state.step, state.seconds);
         if fraction >= self.next_point + 1.0 / CURVE_POINTS {
             self.next_point = last_point(budget, state);
@@ -308,22 +315,22 @@ impl Target {
     /// Steps between two measurements, so that a large signal is not measured again and again.
     const STEPS_BETWEEN: u64 = 20;
 
-    fn new(psnr_db: f64, worth_measuring_db: f64) -> Self {
+    fn new(psnr_db: f64) -> Self {
         Self {
             psnr_db,
-            worth_measuring_db,
+            worth_measuring_db: psnr_db,
             next_step: 0,
         }
     }
 
-    fn may_be_reached(&self, state: &State) -> bool {
-        state.step >= self.next_step && state.point().running_psnr_db >= self.worth_measuring_db
+    fn may_be_reached(&self, running: &CurvePoint) -> bool {
+        running.step >= self.next_step && running.running_psnr_db >= self.worth_measuring_db
     }
 
-    fn is_reached(&mut self, state: &State, measured_db: f64) -> bool {
-        self.next_step = state.step + Self::STEPS_BETWEEN;
+    fn is_reached(&mut self, running: &CurvePoint, measured_db: f64) -> bool {
+        self.next_step = running.step + Self::STEPS_BETWEEN;
         self.worth_measuring_db =
-            state.point().running_psnr_db + 0.5 * (self.psnr_db - measured_db).max(0.0);
+            running.running_psnr_db + 0.5 * (self.psnr_db - measured_db).max(0.0);
         measured_db >= self.psnr_db
     }
 }

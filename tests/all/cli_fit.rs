@@ -377,7 +377,7 @@ fn a_quiet_sound_reaches_its_target_when_a_loud_one_does() {
         sample_format: hound::SampleFormat::Float,
     };
     // A 64th of the loudness is 36.12 dB.
-    let steps = [(0.5_f32, "15"), (0.5 / 64.0, "51.12")].map(|(peak, target)| {
+    let runs = [(0.5_f32, "15"), (0.5 / 64.0, "51.12")].map(|(peak, target)| {
         let path = place.path("sound.wav");
         let mut writer = hound::WavWriter::create(path, spec).unwrap();
         for frame in 0..512 {
@@ -386,11 +386,19 @@ fn a_quiet_sound_reaches_its_target_when_a_loud_one_does() {
         }
         writer.finalize().unwrap();
         let line = format!("fit sound.wav --model siren --params 1k --steps 3000 --batch 256 --device cpu --force --json --target-psnr {target}");
-        let training = &place.run(&line).done().json()["training"];
+        let report = place.run(&line).done().json();
+        let training = &report["training"];
         assert_eq!(training["stopped_by"], "target", "{training}");
-        training["steps"].as_u64().unwrap()
+        let curve = training["curve"].as_array().unwrap();
+        let last = curve.last().unwrap()["running_psnr_db"].as_f64().unwrap();
+        // The mean of the last 20 batches, of a fit that grows by less than 3 dB in them.
+        let psnr_db = report["metrics"]["psnr_db"].as_f64().unwrap();
+        assert!((psnr_db - last).abs() < 3.0, "{last} for {psnr_db}");
+        (training["steps"].as_u64().unwrap(), last)
     });
-    assert_eq!(steps[0], steps[1]);
+    assert_eq!(runs[0].0, runs[1].0);
+    let louder_db = 20.0 * 64.0_f64.log10();
+    assert!((runs[1].1 - runs[0].1 - louder_db).abs() < 0.01, "{runs:?}");
 }
 
 #[test]
