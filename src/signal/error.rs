@@ -75,6 +75,9 @@ pub enum SignalError {
     /// The header says that there are no samples.
     #[error("{path} has no samples: it lasts 0 seconds")]
     NoSamples { path: PathBuf },
+    /// The mesh of a field without a surface.
+    #[error("{path} holds no surface: it has neither vertices nor faces")]
+    NoSurface { path: PathBuf },
     /// A float sample of a sound is NaN or infinite.
     #[error(
         "{path} holds {value} at frame {frame}, channel {channel} (counted from 0); every sample must be a finite number"

@@ -146,6 +146,7 @@ fn content(
             format: format.name(),
             kind: "shape",
         },
+        Fault::Nothing => SignalError::NoSurface { path },
     })?;
     Ok((format, content))
 }

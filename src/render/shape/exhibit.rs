@@ -9,7 +9,7 @@ use super::raster::raster;
 use super::rendering::{PREVIEW, SLOPE};
 use super::{Blocks, Camera, Evaluate, Lattice, Scene, Search, encode_png, extract};
 use crate::signal::shape::{UpAxis, read_mesh};
-use crate::signal::{Shape, ShapeLayout};
+use crate::signal::{Shape, ShapeLayout, SignalError};
 
 /// Most positions of a mesh: what 16 bits can count.
 const MOST_POSITIONS: usize = 1 << 16;
@@ -38,9 +38,14 @@ pub(super) fn exhibit(
         meshes.push(surface(layout, original)?);
     }
     for file in files {
-        // A network may have no surface, whose file holds no mesh.
         meshes.push(triangles(file).unwrap_or_else(|error| {
-            notes.push(format!("A mesh is missing: {error}."));
+            notes.push(match error {
+                // The mesh of a network whose field has one sign everywhere; as OBJ it has no bytes.
+                SignalError::NoSurface { path } | SignalError::Empty { path } => {
+                    format!("There is no surface in {}.", path.display())
+                }
+                error => format!("A mesh is missing: {error}."),
+            });
             Vec::new()
         }));
     }
@@ -87,7 +92,7 @@ pub(super) fn exhibit(
     })
 }
 
-fn triangles(file: &std::path::Path) -> Result<Vec<Triangle>, RenderError> {
+fn triangles(file: &std::path::Path) -> Result<Vec<Triangle>, SignalError> {
     let mesh = read_mesh(file)?.unwrap_or_default();
     let corners = |face: &[u32; 3]| face.map(|index| mesh.vertices[index as usize]);
     Ok(mesh.faces.iter().map(corners).collect())
@@ -237,8 +242,10 @@ fn cluster(
 
 #[cfg(test)]
 mod tests {
+    use super::super::{MeshFormat, mesh_file};
     use super::*;
     use crate::render::exhibit;
+    use crate::signal::shape::Mesh;
 
     /// A closed tetrahedron with edges along the axes.
     fn corner(side: f32) -> String {
@@ -279,6 +286,24 @@ mod tests {
         let alone = exhibit(None, &files, 1 << 20).unwrap();
         assert_eq!(alone.made[0].picture, shown.made[0].picture);
         assert_eq!(alone.made[1].picture, shown.made[1].picture);
+    }
+
+    /// In any format a mesh of nothing is no damaged file.
+    #[test]
+    fn a_network_without_a_surface_is_said_to_have_none() {
+        let folder = tempfile::tempdir().unwrap();
+        for format in MeshFormat::ALL {
+            let path = folder.path().join(format!("none.{}", format.extension()));
+            let bytes = mesh_file::encode(&Mesh::default(), format).unwrap();
+            std::fs::write(&path, bytes).unwrap();
+            let original = folder.path().join("corner.obj");
+            std::fs::write(&original, corner(1.0)).unwrap();
+            let original = crate::signal::load(&original).unwrap();
+            let note = format!("There is no surface in {}.", path.display());
+            let shown = exhibit(Some(original.as_ref()), &[path], 1 << 20).unwrap();
+            assert_eq!(shown.notes, [note]);
+            assert_eq!(shown.made, [Exhibit::default()]);
+        }
     }
 
     /// A square of n × n cells in the plane z = 1, two triangles a cell.

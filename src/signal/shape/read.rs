@@ -43,6 +43,8 @@ pub(super) enum Fault {
     Truncated,
     /// Something is wrong, said in words.
     Damaged(String),
+    /// A mesh of nothing, as that of a field without a surface.
+    Nothing,
 }
 
 impl Fault {
@@ -129,6 +131,9 @@ impl Format {
 /// The mesh without faces that have no area.
 fn checked_mesh(mut mesh: Mesh, warnings: &mut Vec<String>) -> Result<Mesh, Fault> {
     let count = mesh.vertices.len();
+    if count == 0 && mesh.faces.is_empty() {
+        return Err(Fault::Nothing);
+    }
     if mesh.faces.is_empty() {
         return Fault::damaged(format!("it has {count} vertices and no faces"));
     }

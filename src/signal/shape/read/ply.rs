@@ -110,7 +110,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Content, Fault> {
             _ => skip(element, &mut numbers)?,
         }
     }
-    if faces > 0 {
+    if faces > 0 || mesh.vertices.is_empty() {
         return Ok(Content::Mesh(mesh));
     }
     if mesh.normals.is_empty() {

@@ -15,6 +15,7 @@ fn fault(format: Format, bytes: &[u8]) -> String {
     match format.read(bytes, &mut Vec::new()) {
         Err(Fault::Damaged(text)) => text,
         Err(Fault::Truncated) => "truncated".into(),
+        Err(Fault::Nothing) => "nothing".into(),
         Ok(content) => panic!("{content:?}"),
     }
 }
