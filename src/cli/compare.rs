@@ -193,10 +193,12 @@ impl<'a> Comparison<'a> {
             report: CompareReport {
                 command: command_line::of_this_process(),
                 device: device.name.clone(),
+                recipe: plan.recipe.clone(),
                 holdout: plan.holdout,
                 seeds: plan.seeds.clone(),
                 inputs: inputs.collect(),
                 means: Vec::new(),
+                ranks: Vec::new(),
             },
             rows: plan
                 .inputs

@@ -32,6 +32,8 @@ pub(super) struct Plan {
     pub inputs: Vec<PlannedInput>,
     pub folder: Folder,
     pub seeds: Vec<u64>,
+    /// Whose recipe is asked for, where it is not ours.
+    pub recipe: Option<String>,
     pub holdout: Option<Reduction>,
     /// Whether runs that are there already are kept and gone on with, and not replaced.
     pub goes_on: bool,
@@ -91,6 +93,11 @@ impl Compare {
                 self.resume || path.join(folder::COMPARE).exists(),
             )?,
             seeds: seeds.iter().copied().map(u64::from).collect(),
+            recipe: self
+                .flags
+                .recipe
+                .clone()
+                .filter(|recipe| recipe != DEFAULT_RECIPE),
             holdout,
             goes_on,
             earlier: Vec::new(),

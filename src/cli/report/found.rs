@@ -131,10 +131,12 @@ impl Found {
         let mut report = CompareReport {
             command: String::new(),
             device: distinct(reports.map(|report| &*report.device)).join("; "),
+            recipe: None,
             holdout: None,
             seeds,
             inputs: Vec::new(),
             means: Vec::new(),
+            ranks: Vec::new(),
         };
         let mut clashing: Vec<&str> = Vec::new();
         for run in &self.runs {

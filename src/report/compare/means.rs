@@ -37,6 +37,19 @@ pub struct ComparedMean {
     pub wins: Option<usize>,
 }
 
+/// The places of one model among inputs of several kinds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComparedRank {
+    /// Name of the preset.
+    pub model: String,
+    /// How many inputs it has been fitted to, and all models beside it.
+    pub inputs: usize,
+    /// Mean over the inputs of the place by the leading metric, 1 for the best.
+    pub rank: f64,
+    /// On how many inputs no other model is better.
+    pub wins: usize,
+}
+
 /// The means of every model over the inputs of each kind; none for a kind with one input when there is one seed.
 pub(super) fn means(inputs: &[ComparedInput], seeds: &[u64]) -> Vec<ComparedMean> {
     let kinds = distinct(inputs.iter().map(|input| input.input.kind()));
@@ -52,20 +65,53 @@ pub(super) fn over_seeds(input: &ComparedInput, seeds: &[u64]) -> Vec<ComparedMe
     means_of_kind(input.input.kind(), &[input], seeds)
 }
 
-fn means_of_kind(kind: &str, inputs: &[&ComparedInput], seeds: &[u64]) -> Vec<ComparedMean> {
+/// The places of every model over all inputs; none of inputs of one kind, whose means have them, or of a single model.
+pub(super) fn ranks(inputs: &[ComparedInput], seeds: &[u64]) -> Vec<ComparedRank> {
+    let kinds = distinct(inputs.iter().map(|input| input.input.kind()));
+    let (names, finished) = common(&inputs.iter().collect::<Vec<_>>(), seeds);
+    if kinds.len() < 2 || names.len() < 2 || finished.len() < 2 {
+        return Vec::new();
+    }
+    let of = |model: &&str| {
+        let (rank, wins) = rank_and_wins(model, &names, &finished);
+        ComparedRank {
+            model: (*model).to_string(),
+            inputs: finished.len(),
+            rank,
+            wins,
+        }
+    };
+    names.iter().map(of).collect()
+}
+
+/// The mean place of `model` among the models of these `names`, and how many first places it has.
+fn rank_and_wins(model: &str, names: &[&str], inputs: &[&ComparedInput]) -> (f64, usize) {
+    let places = inputs.iter().map(|input| place(model, names, input));
+    let places: Vec<usize> = places.collect();
+    let rank = average(places.iter().map(|&place| place as f64));
+    (rank, places.iter().filter(|&&place| place == 1).count())
+}
+
+/// Whether there is something to take a mean over.
+fn is_enough(inputs: &[&ComparedInput], seeds: &[u64]) -> bool {
+    !inputs.is_empty() && inputs.len() * seeds.len() > 1
+}
+
+/// The models that a mean is of, and the inputs with all of whose fits each of them is finished.
+fn common<'a>(
+    inputs: &[&'a ComparedInput],
+    seeds: &[u64],
+) -> (Vec<&'a str>, Vec<&'a ComparedInput>) {
     let rows = inputs.iter().flat_map(|input| &input.models);
     let mut names = distinct(rows.map(|row| &*row.model));
-    let all_names = names.len();
-    let with_all = |names: &[&str]| -> Vec<&ComparedInput> {
+    let with_all = |names: &[&str]| -> Vec<&'a ComparedInput> {
         let inputs = inputs.iter().copied();
         inputs
             .filter(|input| names.iter().all(|name| is_finished(input, name, seeds)))
             .collect()
     };
-    let is_enough =
-        |inputs: &[&ComparedInput]| !inputs.is_empty() && inputs.len() * seeds.len() > 1;
     let mut finished = with_all(&names);
-    if !is_enough(&finished) {
+    if !is_enough(&finished, seeds) {
         // A model that lacks a fit does not take the means of the others with it; filters lack none, and are nothing by themselves.
         let is_fitted = |name: &&&str| {
             let mut rows = inputs.iter().flat_map(|input| &input.models);
@@ -76,11 +122,18 @@ fn means_of_kind(kind: &str, inputs: &[&ComparedInput], seeds: &[u64]) -> Vec<Co
         names.retain(|name| Some(with_all(&[name]).len()) >= most);
         finished = with_all(&names);
     }
+    (names, finished)
+}
+
+fn means_of_kind(kind: &str, inputs: &[&ComparedInput], seeds: &[u64]) -> Vec<ComparedMean> {
+    let all_rows = inputs.iter().flat_map(|input| &input.models);
+    let all_names = distinct(all_rows.map(|row| &*row.model)).len();
+    let (names, finished) = common(inputs, seeds);
     let rows = || finished.iter().flat_map(|input| &input.models);
     let has_fits = rows().any(|row| row.fit.is_some() && names.contains(&&*row.model));
     // The mean of the one model that several inputs have is compared with nothing.
     let is_alone = names.len() < all_names && names.len() == 1 && seeds.len() == 1;
-    if !is_enough(&finished) || !has_fits || is_alone {
+    if !is_enough(&finished, seeds) || !has_fits || is_alone {
         return Vec::new();
     }
     let mut means: Vec<ComparedMean> = names
@@ -89,12 +142,8 @@ fn means_of_kind(kind: &str, inputs: &[&ComparedInput], seeds: &[u64]) -> Vec<Co
         .collect();
     if finished.len() > 1 && names.len() > 1 {
         for mean in &mut means {
-            let places: Vec<usize> = finished
-                .iter()
-                .map(|input| place(&mean.model, &names, input))
-                .collect();
-            mean.rank = Some(average(places.iter().map(|&place| place as f64)));
-            mean.wins = Some(places.iter().filter(|&&place| place == 1).count());
+            let (rank, wins) = rank_and_wins(&mean.model, &names, &finished);
+            (mean.rank, mean.wins) = (Some(rank), Some(wins));
         }
     }
     means

@@ -4,22 +4,30 @@ use super::super::table::Table;
 use super::super::{format_count, format_deviation, format_metric};
 use super::{
     CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedMean, ComparedModel,
-    distinct,
+    ComparedRank, distinct,
 };
 use crate::render::Metric;
 
+/// The column of [`ComparedFit::running_psnr_db`].
+const RUNNING: &str = "running_psnr_db";
 /// What the name of a metric ends with in the column of its deviation over the seeds.
 const DEVIATION: &str = " sd";
 
 impl CompareReport {
-    /// For people, as Markdown: the tables of [`Self::tables`], with headings where there are several.
+    /// For people, as Markdown: the tables of [`Self::tables`], with headings where there are several, and why fits failed.
     pub fn markdown(&self) -> String {
-        self.text(|title| format!("## {title}\n\n"), Table::markdown)
+        let tables = self.text(|title| format!("## {title}\n\n"), Table::markdown);
+        let failures = self.failures().into_iter();
+        let failures = failures.map(|failure| format!("\nFailed: {failure}\n"));
+        tables + &failures.collect::<String>()
     }
 
-    /// The same for LaTeX, one `tabular` each.
+    /// The same for LaTeX, one `tabular` each, and failures as comments.
     pub fn latex(&self) -> String {
-        self.text(|title| format!("% {title}\n"), Table::latex)
+        let tables = self.text(|title| format!("% {title}\n"), Table::latex);
+        let failures = self.failures().into_iter();
+        let failures = failures.map(|failure| format!("% Failed: {}\n", one_line(&failure)));
+        tables + &failures.collect::<String>()
     }
 
     fn text(&self, heading: fn(&str) -> String, table: fn(&Table) -> String) -> String {
@@ -34,7 +42,7 @@ impl CompareReport {
     }
 
     /// For people, with rounded numbers, a dash for what there is not, and titles: a table of every input, then one of the means over the inputs
-    /// of each kind of which there are several.
+    /// of each kind of which there are several, and one of the places among inputs of several kinds.
     pub fn tables(&self) -> Vec<(String, Table)> {
         let kinds = distinct(self.inputs.iter().map(|input| input.input.kind()));
         let is_several = |kind: &str| self.of_kind(kind).count() > 1;
@@ -57,8 +65,10 @@ impl CompareReport {
             let rows: Vec<Row> = self.means_of(kind).map(Row::mean).collect();
             (self.title_of_means(kind), self.table(&rows, false))
         });
+        let of_ranks = [(self.title_of_ranks(), self.table_of_ranks())];
         of_inputs
             .chain(of_kinds)
+            .chain(of_ranks)
             // Of inputs that were not reached there is nothing to say yet.
             .filter(|(_, table)| !table.rows.is_empty())
             .collect()
@@ -112,6 +122,46 @@ impl CompareReport {
         format!("Means over {}{kind}{without}", over.join(" and "))
     }
 
+    /// `Places among 5 inputs of 3 kinds`, without the models and inputs that are left out.
+    pub(in crate::report) fn title_of_ranks(&self) -> String {
+        let names = distinct(self.inputs.iter().flat_map(|input| {
+            let failures = input.failures.iter().map(|failure| &*failure.model);
+            let fitted = input.models.iter().filter(|row| row.fit.is_some());
+            fitted.map(|row| &*row.model).chain(failures)
+        }));
+        let is_missing = |name: &&str| self.ranks.iter().all(|rank| rank.model != *name);
+        let missing: Vec<&str> = names.into_iter().filter(is_missing).collect();
+        let without = match missing.is_empty() {
+            true => String::new(),
+            false => format!(
+                ", without {}, whose fits are not all there",
+                missing.join(", ")
+            ),
+        };
+        let all = self.inputs.len();
+        let inputs = match self.ranks.first().map_or(all, |rank| rank.inputs) {
+            some if some < all => format!("{some} of {all} inputs"),
+            _ => format!("{all} inputs of several kinds"),
+        };
+        format!("Places among {inputs}{without}")
+    }
+
+    /// Nothing where there are no places.
+    fn table_of_ranks(&self) -> Table {
+        let row = |rank: &ComparedRank| {
+            vec![
+                rank.model.clone(),
+                format!("{:.2}", rank.rank),
+                rank.wins.to_string(),
+            ]
+        };
+        Table {
+            header: ["model", "rank", "wins"].map(String::from).into(),
+            rows: self.ranks.iter().map(row).collect(),
+            words: 1,
+        }
+    }
+
     /// With a column of seeds, if that is asked for.
     fn table(&self, rows: &[Row], with_seed: bool) -> Table {
         let names = metric_names(rows.iter().map(|row| row.metrics));
@@ -126,6 +176,9 @@ impl CompareReport {
         columns(&["model"]);
         columns(if with_seed { &["seed"] } else { &[] });
         columns(&["parameters", "bytes", "steps", "seconds"]);
+        let is_running =
+            self.recipe.is_some() && rows.iter().any(|row| row.running_psnr_db.is_some());
+        columns(if is_running { &[RUNNING] } else { &[] });
         for name in &names {
             columns(&[name]);
             if is_leading(name) {
@@ -144,6 +197,7 @@ impl CompareReport {
                 "bytes" => cell(row.bytes, |bytes| format_count(bytes as u64)),
                 "steps" => cell(row.steps, format_count),
                 "seconds" => cell(row.seconds, |seconds| format!("{seconds:.1}")),
+                RUNNING => cell(row.running_psnr_db, |value| format_metric(RUNNING, value)),
                 "rank" => cell(row.mean.and_then(|mean| mean.rank), |rank| {
                     format!("{rank:.2}")
                 }),
@@ -164,7 +218,7 @@ impl CompareReport {
         }
     }
 
-    /// For programs: one row a fit or filter, without means, with numbers as they are; what there is not is empty.
+    /// For programs: one row a fit or filter, without means, with numbers as they are; what there is not is empty. `failure` says why there is no fit.
     pub fn data(&self) -> Table {
         let models = self.inputs.iter().flat_map(|input| &input.models);
         let names = metric_names(models.map(|model| &*model.metrics.0));
@@ -173,16 +227,18 @@ impl CompareReport {
             "kind",
             "model",
             "stopped_by",
+            "failure",
             "seed",
             "parameters",
             "bytes",
             "steps",
             "samples_seen",
             "seconds",
+            RUNNING,
         ];
         let row = |input: &ComparedInput,
                    model: &str,
-                   ended: [String; 2],
+                   ended: [String; 3],
                    fit: Option<&ComparedFit>,
                    metrics: &[Metric]| {
             let of = |text: &dyn Fn(&ComparedFit) -> String| fit.map(text).unwrap_or_default();
@@ -198,6 +254,10 @@ impl CompareReport {
                 of(&|fit| fit.steps.to_string()),
                 of(&|fit| fit.samples_seen.to_string()),
                 of(&|fit| fit.seconds.to_string()),
+                of(&|fit| {
+                    fit.running_psnr_db
+                        .map_or_else(String::new, |db| db.to_string())
+                }),
             ]);
             cells.extend(names.iter().map(|name| {
                 let value = find(metrics, name);
@@ -209,18 +269,25 @@ impl CompareReport {
         for input in &self.inputs {
             for model in &input.models {
                 let fit = model.fit.as_ref();
-                let ended = fit.map(|fit| [fit.stopped_by.name().into(), fit.seed.to_string()]);
+                let ended = fit.map(|fit| {
+                    let stopped_by = fit.stopped_by.name().to_string();
+                    [stopped_by, String::new(), fit.seed.to_string()]
+                });
                 let ended = ended.unwrap_or_default();
                 rows.push(row(input, &model.model, ended, fit, &model.metrics.0));
             }
             for failure in &input.failures {
-                let ended = [ComparedFailure::REMARK.into(), failure.seed.to_string()];
+                let ended = [
+                    ComparedFailure::REMARK.to_string(),
+                    one_line(&failure.reason),
+                    failure.seed.to_string(),
+                ];
                 rows.push(row(input, &failure.model, ended, None, &[]));
             }
         }
         Table {
             rows,
-            words: 4,
+            words: 5,
             header: fixed
                 .iter()
                 .chain(&names)
@@ -238,6 +305,7 @@ struct Row<'a> {
     bytes: Option<usize>,
     steps: Option<u64>,
     seconds: Option<f64>,
+    running_psnr_db: Option<f64>,
     metrics: &'a [Metric],
     /// Said of the fit behind the name of the model.
     remark: Option<&'static str>,
@@ -255,6 +323,7 @@ impl<'a> Row<'a> {
             bytes: fit.and_then(ComparedFit::known_bytes),
             steps: fit.map(|fit| fit.steps),
             seconds: fit.map(|fit| fit.seconds),
+            running_psnr_db: fit.and_then(|fit| fit.running_psnr_db),
             metrics: &model.metrics.0,
             remark: fit.and_then(ComparedFit::remark),
             mean: None,
@@ -269,6 +338,7 @@ impl<'a> Row<'a> {
             bytes: None,
             steps: None,
             seconds: None,
+            running_psnr_db: None,
             metrics: &[],
             remark: Some(ComparedFailure::REMARK),
             mean: None,
@@ -292,6 +362,7 @@ impl<'a> Row<'a> {
             bytes: mean.bytes,
             steps: mean.steps,
             seconds: mean.seconds,
+            running_psnr_db: None,
             metrics: &mean.metrics.0,
             remark: None,
             mean: Some(mean),
@@ -317,6 +388,10 @@ fn metric_names<'a>(rows: impl Iterator<Item = &'a [Metric]>) -> Vec<&'a str> {
 
 fn find(metrics: &[Metric], name: &str) -> Option<f64> {
     metrics.iter().find(|(n, _)| n == name).map(|(_, v)| *v)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn cell<T>(value: Option<T>, text: impl Fn(T) -> String) -> String {

@@ -123,6 +123,9 @@ fn facts(report: &CompareReport) -> String {
     let seeds: Vec<String> = report.seeds.iter().map(u64::to_string).collect();
     let seed = if seeds.len() == 1 { "Seed" } else { "Seeds" };
     facts.push((seed, seeds.join(", ")));
+    if let Some(recipe) = &report.recipe {
+        facts.push(("Recipe", recipe.clone()));
+    }
     if let Some(reduction) = report.holdout {
         let by = serde_json::to_value(reduction.by()).unwrap_or_default();
         let text = format!(

@@ -5,7 +5,8 @@ use super::style::Styles;
 use crate::metrics::smaller_is_better;
 use crate::render::Metric;
 use crate::report::compare::{
-    CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedMean, distinct,
+    CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedMean, ComparedRank,
+    distinct,
 };
 use crate::report::{format_count, format_deviation, format_metric};
 
@@ -58,17 +59,19 @@ fn heading(metric: &str) -> String {
 
 /// The models of an input, the best first; of several inputs and seeds first their means over the seeds, and then every fit.
 pub(super) fn ranking(input: &ComparedInput, report: &CompareReport, styles: &Styles) -> String {
-    let seeded = report.seeds.len() > 1;
     if input.means.is_empty() {
-        return fits(input, "Models, the best first", seeded, styles);
+        return fits(input, "Models, the best first", report, styles);
     }
     let means: Vec<&ComparedMean> = input.means.iter().collect();
     let means = mean_table(&means, "Means over the seeds, the best first", styles);
-    let fits = fits(input, "Every fit, the best first", seeded, styles);
+    let fits = fits(input, "Every fit, the best first", report, styles);
     format!("<h3>Means over the seeds</h3>\n{means}<h3>Every fit</h3>\n{fits}")
 }
 
-fn fits(input: &ComparedInput, caption: &str, seeded: bool, styles: &Styles) -> String {
+fn fits(input: &ComparedInput, caption: &str, report: &CompareReport, styles: &Styles) -> String {
+    let seeded = report.seeds.len() > 1;
+    // What authors quote stands beside what is measured where their recipe is followed.
+    let is_running = report.recipe.is_some();
     let rows = &input.models;
     // Behind the models the fits that failed, which have a name alone.
     let count = rows.len() + input.failures.len();
@@ -82,6 +85,10 @@ fn fits(input: &ComparedInput, caption: &str, seeded: bool, styles: &Styles) -> 
         });
     };
     let fit = |row: usize| rows.get(row)?.fit.as_ref();
+    column("running PSNR, dB", Order::Highest, &|row| {
+        let psnr_db = fit(row)?.running_psnr_db.filter(|_| is_running)?;
+        Some((format_metric("psnr_db", psnr_db), psnr_db))
+    });
     let number = |count: u64| (format_count(count), count as f64);
     column("parameters", Order::Smallest, &|row| {
         Some(number(fit(row)?.parameters as u64))
@@ -101,7 +108,8 @@ fn fits(input: &ComparedInput, caption: &str, seeded: bool, styles: &Styles) -> 
     let metrics: Vec<&[Metric]> = metrics
         .chain(input.failures.iter().map(|_| &[][..]))
         .collect();
-    columns.extend(metric_columns(&metrics));
+    // First, for a phone shows a few columns alone.
+    columns.splice(..0, metric_columns(&metrics));
     let places = places(count, &metrics);
     let name = |row: usize| {
         let (model, seed, remark, swatch) = match rows.get(row) {
@@ -131,23 +139,52 @@ fn fits(input: &ComparedInput, caption: &str, seeded: bool, styles: &Styles) -> 
     table(caption, &places, &name, &columns)
 }
 
-/// The means over the inputs of each kind and the seeds; nothing when there are none.
+/// The means over the inputs of each kind and the seeds, and the places among inputs of several kinds; nothing when there are none.
 pub(super) fn means(report: &CompareReport, styles: &Styles) -> String {
     let kinds = distinct(report.means.iter().map(|mean| &*mean.kind));
-    kinds
-        .into_iter()
-        .map(|kind| means_of(report, kind, styles))
-        .collect()
+    let means = kinds.into_iter().map(|kind| means_of(report, kind, styles));
+    means.chain([ranks(report, styles)]).collect()
+}
+
+fn ranks(report: &CompareReport, styles: &Styles) -> String {
+    let rows = &report.ranks;
+    if rows.is_empty() {
+        return String::new();
+    }
+    let column = |name: &str, order, cell: &dyn Fn(&ComparedRank) -> (String, f64)| Column {
+        name: name.to_string(),
+        cells: rows.iter().map(|row| Some(cell(row))).collect(),
+        order,
+    };
+    let columns = [
+        column("rank", Order::Lowest, &|row| {
+            (format!("{:.2}", row.rank), row.rank)
+        }),
+        column("wins", Order::Highest, &|row| {
+            (row.wins.to_string(), row.wins as f64)
+        }),
+    ];
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by(|&a, &b| rows[a].rank.total_cmp(&rows[b].rank));
+    let name = |row: usize| named(&rows[row].model, styles);
+    let table = table("Places, the best first", &order, &name, &columns);
+    titled(&report.title_of_ranks(), &table)
+}
+
+fn titled(title: &str, table: &str) -> String {
+    let title = escape(title);
+    format!("<section class=\"means\">\n<h2>{title}</h2>\n{table}</section>\n")
+}
+
+fn named(model: &str, styles: &Styles) -> String {
+    format!("{}{}", styles.swatch(model), escape(model))
 }
 
 fn means_of(report: &CompareReport, kind: &str, styles: &Styles) -> String {
     let rows = report.means.iter().filter(|mean| mean.kind == kind);
     let rows: Vec<&ComparedMean> = rows.collect();
-    format!(
-        "<section class=\"means\">\n<h2>{}</h2>\n{}</section>\n",
-        escape(&report.title_of_means(kind)),
-        mean_table(&rows, "Means, the best first", styles)
-    )
+    let table = mean_table(&rows, "Means, the best first", styles);
+    titled(&report.title_of_means(kind), &table)
 }
 
 /// Means, with their deviations over the seeds.
@@ -160,6 +197,12 @@ fn mean_table(rows: &[&ComparedMean], caption: &str, styles: &Styles) -> String 
         columns.push(Column { name, cells, order });
     };
     let count = |count: u64| (format_count(count), count as f64);
+    column("rank", Order::Lowest, &|row| {
+        row.rank.map(|rank| (format!("{rank:.2}"), rank))
+    });
+    column("wins", Order::Highest, &|row| {
+        row.wins.map(|wins| count(wins as u64))
+    });
     column("parameters", Order::Smallest, &|row| {
         Some(count(row.parameters? as u64))
     });
@@ -170,13 +213,7 @@ fn mean_table(rows: &[&ComparedMean], caption: &str, styles: &Styles) -> String 
     column("seconds", Order::Smallest, &|row| {
         row.seconds.map(|s| (format!("{s:.1}"), s))
     });
-    column("rank", Order::Lowest, &|row| {
-        row.rank.map(|rank| (format!("{rank:.2}"), rank))
-    });
-    column("wins", Order::Highest, &|row| {
-        row.wins.map(|wins| count(wins as u64))
-    });
-    columns.extend(metric_columns(&metrics));
+    columns.splice(..0, metric_columns(&metrics));
     for column in &mut columns {
         for (row, cell) in rows.iter().zip(&mut column.cells) {
             let deviations = row.standard_deviation.iter().flat_map(|metrics| &metrics.0);
@@ -188,10 +225,7 @@ fn mean_table(rows: &[&ComparedMean], caption: &str, styles: &Styles) -> String 
         }
     }
     let places = places(rows.len(), &metrics);
-    let name = |row: usize| {
-        let model = &rows[row].model;
-        format!("{}{}", styles.swatch(model), escape(model))
-    };
+    let name = |row: usize| named(&rows[row].model, styles);
     table(caption, &places, &name, &columns)
 }
 
