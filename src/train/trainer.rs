@@ -203,12 +203,10 @@ impl Run<'_> {
                 finish(state, above_db, listener);
                 return Ok(StoppedBy::Interrupt);
             }
+            let running = state.point(above_db);
             if let Some(target) = &mut target
-                && target.may_be_reached(&state.point(above_db))
-                && target.is_reached(
-                    &state.point(above_db),
-                    measure_psnr_db(engine, &state.parameters)?,
-                )
+                && target.may_be_reached(&running)
+                && target.is_reached(&running, measure_psnr_db(engine, &state.parameters)?)
             {
                 finish(state, above_db, listener);
                 return Ok(StoppedBy::Target);
