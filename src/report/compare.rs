@@ -3,6 +3,8 @@
 mod means;
 mod tables;
 
+pub(in crate::report) use tables::RUNNING;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -97,7 +99,8 @@ pub struct ComparedFit {
     pub samples_seen: u64,
     /// Wall seconds of training.
     pub seconds: f64,
-    /// The PSNR in dB of the last batches, each before its step, which is what most authors quote; none in files of earlier versions.
+    /// The PSNR in dB of the last batches of what was fitted, each before its step, which is what most authors quote; of a shape that of its distances. None
+    /// in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running_psnr_db: Option<f64>,
     /// What ended the run.

@@ -25,6 +25,7 @@ mod models;
 mod numbers;
 mod optimizers;
 mod page;
+mod page_columns;
 mod picture_files;
 mod program;
 mod recipes;

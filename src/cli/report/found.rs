@@ -18,6 +18,8 @@ pub(super) struct Found {
     runs: Vec<FoundRun>,
     /// The fits of comparisons that failed, and what was to be fitted.
     failures: Vec<(InputReport, ComparedFailure)>,
+    /// Whose recipe each folder followed; of a single run it is not known.
+    recipes: Vec<Option<String>>,
 }
 
 struct FoundRun {
@@ -57,6 +59,7 @@ impl Found {
     fn look_into(&mut self, folder: &Path) -> Result<(), CliError> {
         let path = folder.join(folder::COMPARE);
         let Some(bytes) = read(&path)? else {
+            self.recipes.push(None);
             return self.add(folder, None);
         };
         let name = folder.display();
@@ -66,6 +69,7 @@ impl Found {
                 "{name} is a comparison with --holdout, whose figures are not those of its runs; give it alone"
             )));
         }
+        self.recipes.push(report.recipe);
         let mut is_empty = true;
         for input in report.inputs {
             for fit in input.models.iter().filter_map(|model| model.fit.as_ref()) {
@@ -131,7 +135,10 @@ impl Found {
         let mut report = CompareReport {
             command: String::new(),
             device: distinct(reports.map(|report| &*report.device)).join("; "),
-            recipe: None,
+            recipe: match &self.recipes[..] {
+                [first, others @ ..] if others.iter().all(|other| other == first) => first.clone(),
+                _ => None,
+            },
             holdout: None,
             seeds,
             inputs: Vec::new(),

@@ -1,13 +1,13 @@
 //! Shapes on a page: a picture from one camera, and a mesh of few bytes that can be turned.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::RenderError;
 use super::super::exhibit::{Exhibit, Exhibition, PackedMesh, Picture, View3d};
 use super::raster::raster;
 use super::rendering::{PREVIEW, SLOPE};
-use super::{Blocks, Camera, Evaluate, Lattice, Scene, Search, encode_png, extract};
+use super::{Blocks, Camera, Evaluate, Lattice, MeshFormat, Scene, Search, encode_png, extract};
 use crate::signal::shape::{UpAxis, read_mesh};
 use crate::signal::{Shape, ShapeLayout, SignalError};
 
@@ -41,8 +41,11 @@ pub(super) fn exhibit(
         meshes.push(triangles(file).unwrap_or_else(|error| {
             notes.push(match error {
                 // The mesh of a network whose field has one sign everywhere; as OBJ it has no bytes.
-                SignalError::NoSurface { path } | SignalError::Empty { path } => {
-                    format!("There is no surface in {}.", path.display())
+                SignalError::NoSurface { path } => no_surface(&path),
+                SignalError::Empty { path }
+                    if matches!(MeshFormat::from_path(&path), Ok(MeshFormat::Obj)) =>
+                {
+                    no_surface(&path)
                 }
                 error => format!("A mesh is missing: {error}."),
             });
@@ -92,7 +95,11 @@ pub(super) fn exhibit(
     })
 }
 
-fn triangles(file: &std::path::Path) -> Result<Vec<Triangle>, SignalError> {
+fn no_surface(file: &Path) -> String {
+    format!("There is no surface in {}.", file.display())
+}
+
+fn triangles(file: &Path) -> Result<Vec<Triangle>, SignalError> {
     let mesh = read_mesh(file)?.unwrap_or_default();
     let corners = |face: &[u32; 3]| face.map(|index| mesh.vertices[index as usize]);
     Ok(mesh.faces.iter().map(corners).collect())
@@ -242,7 +249,7 @@ fn cluster(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{MeshFormat, mesh_file};
+    use super::super::mesh_file;
     use super::*;
     use crate::render::exhibit;
     use crate::signal::shape::Mesh;

@@ -27,6 +27,9 @@ pub struct ComparedMean {
     pub steps: Option<u64>,
     /// Mean wall seconds of training.
     pub seconds: Option<f64>,
+    /// Mean of [`ComparedFit::running_psnr_db`], where all fits have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running_psnr_db: Option<f64>,
     /// Mean of every metric over inputs and seeds.
     pub metrics: Metrics,
     /// Sample standard deviation over the seeds of the means over the inputs, where there are several seeds.
@@ -67,9 +70,16 @@ pub(super) fn over_seeds(input: &ComparedInput, seeds: &[u64]) -> Vec<ComparedMe
 
 /// The places of every model over all inputs; none of inputs of one kind, whose means have them, or of a single model.
 pub(super) fn ranks(inputs: &[ComparedInput], seeds: &[u64]) -> Vec<ComparedRank> {
-    let kinds = distinct(inputs.iter().map(|input| input.input.kind()));
-    let (names, finished) = common(&inputs.iter().collect::<Vec<_>>(), seeds);
-    if kinds.len() < 2 || names.len() < 2 || finished.len() < 2 {
+    let has_kinds = |inputs: &[&ComparedInput]| {
+        let kinds = distinct(inputs.iter().map(|input| input.input.kind()));
+        kinds.len() > 1
+    };
+    // Filters are of one kind or another.
+    let rows = inputs.iter().flat_map(|input| &input.models);
+    let fitted = distinct(rows.filter(|row| row.fit.is_some()).map(|row| &*row.model));
+    let inputs: Vec<&ComparedInput> = inputs.iter().collect();
+    let (names, finished) = comparable(&inputs, fitted, seeds, &has_kinds);
+    if names.len() < 2 || !has_kinds(&finished) {
         return Vec::new();
     }
     let of = |model: &&str| {
@@ -92,18 +102,14 @@ fn rank_and_wins(model: &str, names: &[&str], inputs: &[&ComparedInput]) -> (f64
     (rank, places.iter().filter(|&&place| place == 1).count())
 }
 
-/// Whether there is something to take a mean over.
-fn is_enough(inputs: &[&ComparedInput], seeds: &[u64]) -> bool {
-    !inputs.is_empty() && inputs.len() * seeds.len() > 1
-}
-
-/// The models that a mean is of, and the inputs with all of whose fits each of them is finished.
-fn common<'a>(
+/// The models of these `names` that can be compared, and the inputs on which each of them is finished: all models, where these inputs are enough, and
+/// otherwise those with the most finished inputs.
+fn comparable<'a>(
     inputs: &[&'a ComparedInput],
+    mut names: Vec<&'a str>,
     seeds: &[u64],
+    is_enough: &dyn Fn(&[&ComparedInput]) -> bool,
 ) -> (Vec<&'a str>, Vec<&'a ComparedInput>) {
-    let rows = inputs.iter().flat_map(|input| &input.models);
-    let mut names = distinct(rows.map(|row| &*row.model));
     let with_all = |names: &[&str]| -> Vec<&'a ComparedInput> {
         let inputs = inputs.iter().copied();
         inputs
@@ -111,7 +117,7 @@ fn common<'a>(
             .collect()
     };
     let mut finished = with_all(&names);
-    if !is_enough(&finished, seeds) {
+    if !is_enough(&finished) {
         // A model that lacks a fit does not take the means of the others with it; filters lack none, and are nothing by themselves.
         let is_fitted = |name: &&&str| {
             let mut rows = inputs.iter().flat_map(|input| &input.models);
@@ -127,13 +133,16 @@ fn common<'a>(
 
 fn means_of_kind(kind: &str, inputs: &[&ComparedInput], seeds: &[u64]) -> Vec<ComparedMean> {
     let all_rows = inputs.iter().flat_map(|input| &input.models);
-    let all_names = distinct(all_rows.map(|row| &*row.model)).len();
-    let (names, finished) = common(inputs, seeds);
+    let all_names = distinct(all_rows.map(|row| &*row.model));
+    let count = all_names.len();
+    let is_enough =
+        |inputs: &[&ComparedInput]| !inputs.is_empty() && inputs.len() * seeds.len() > 1;
+    let (names, finished) = comparable(inputs, all_names, seeds, &is_enough);
     let rows = || finished.iter().flat_map(|input| &input.models);
     let has_fits = rows().any(|row| row.fit.is_some() && names.contains(&&*row.model));
     // The mean of the one model that several inputs have is compared with nothing.
-    let is_alone = names.len() < all_names && names.len() == 1 && seeds.len() == 1;
-    if !is_enough(&finished, seeds) || !has_fits || is_alone {
+    let is_alone = names.len() < count && names.len() == 1 && seeds.len() == 1;
+    if !is_enough(&finished) || !has_fits || is_alone {
         return Vec::new();
     }
     let mut means: Vec<ComparedMean> = names
@@ -225,6 +234,7 @@ fn mean(model: &str, kind: &str, inputs: &[&ComparedInput]) -> ComparedMean {
         bytes: over_fits(&|fit| Some(fit.known_bytes()? as f64)).map(|mean| mean.round() as usize),
         steps: over_fits(&|fit| Some(fit.steps as f64)).map(|mean| mean.round() as u64),
         seconds: over_fits(&|fit| Some(fit.seconds)),
+        running_psnr_db: over_fits(&|fit| fit.running_psnr_db),
         metrics: metrics(&|name| over(name, None)),
         standard_deviation: (seeds.len() > 1).then(|| {
             let mut deviations = metrics(&|name| {

@@ -9,7 +9,7 @@ use super::{
 use crate::render::Metric;
 
 /// The column of [`ComparedFit::running_psnr_db`].
-const RUNNING: &str = "running_psnr_db";
+pub(in crate::report) const RUNNING: &str = "running_psnr_db";
 /// What the name of a metric ends with in the column of its deviation over the seeds.
 const DEVIATION: &str = " sd";
 
@@ -18,7 +18,7 @@ impl CompareReport {
     pub fn markdown(&self) -> String {
         let tables = self.text(|title| format!("## {title}\n\n"), Table::markdown);
         let failures = self.failures().into_iter();
-        let failures = failures.map(|failure| format!("\nFailed: {failure}\n"));
+        let failures = failures.map(|failure| format!("\nFailed: {}\n", one_line(&failure)));
         tables + &failures.collect::<String>()
     }
 
@@ -88,8 +88,8 @@ impl CompareReport {
     /// The models with rows or failures of a kind that are in none of its means.
     fn without_means(&self, kind: &str) -> Vec<&str> {
         let models = self.of_kind(kind).flat_map(|input| {
-            let failures = input.failures.iter().map(|failure| &*failure.model);
-            input.models.iter().map(|row| &*row.model).chain(failures)
+            let rows = input.models.iter().map(|row| &*row.model);
+            rows.chain(failed(input))
         });
         let mut names = distinct(models);
         names.retain(|name| self.means_of(kind).all(|mean| mean.model != *name));
@@ -99,13 +99,7 @@ impl CompareReport {
     /// `Means over 3 inputs and 2 seeds (image)`, without what there is one of. Of a comparison that was cut short, or in which a run failed, they
     /// are over fewer inputs than there are.
     pub(in crate::report) fn title_of_means(&self, kind: &str) -> String {
-        let without = match self.without_means(kind) {
-            names if names.is_empty() => String::new(),
-            names => format!(
-                ", without {}, whose fits are not all there",
-                names.join(", ")
-            ),
-        };
+        let without = without(&self.without_means(kind));
         let all = self.of_kind(kind).count();
         let some = self.means_of(kind).next().map_or(all, |mean| mean.inputs);
         let inputs = match (some, all) {
@@ -122,28 +116,20 @@ impl CompareReport {
         format!("Means over {}{kind}{without}", over.join(" and "))
     }
 
-    /// `Places among 5 inputs of 3 kinds`, without the models and inputs that are left out.
+    /// `Places among 5 inputs of all kinds`, of which some may be left out, as may models.
     pub(in crate::report) fn title_of_ranks(&self) -> String {
-        let names = distinct(self.inputs.iter().flat_map(|input| {
-            let failures = input.failures.iter().map(|failure| &*failure.model);
+        let mut missing = distinct(self.inputs.iter().flat_map(|input| {
             let fitted = input.models.iter().filter(|row| row.fit.is_some());
-            fitted.map(|row| &*row.model).chain(failures)
+            fitted.map(|row| &*row.model).chain(failed(input))
         }));
-        let is_missing = |name: &&str| self.ranks.iter().all(|rank| rank.model != *name);
-        let missing: Vec<&str> = names.into_iter().filter(is_missing).collect();
-        let without = match missing.is_empty() {
-            true => String::new(),
-            false => format!(
-                ", without {}, whose fits are not all there",
-                missing.join(", ")
-            ),
-        };
+        missing.retain(|name| self.ranks.iter().all(|rank| rank.model != *name));
         let all = self.inputs.len();
         let inputs = match self.ranks.first().map_or(all, |rank| rank.inputs) {
-            some if some < all => format!("{some} of {all} inputs"),
-            _ => format!("{all} inputs of several kinds"),
+            some if some < all => format!("{some} of {all}"),
+            _ => all.to_string(),
         };
-        format!("Places among {inputs}{without}")
+        let without = without(&missing);
+        format!("Places among {inputs} inputs of all kinds{without}")
     }
 
     /// Nothing where there are no places.
@@ -162,6 +148,12 @@ impl CompareReport {
         }
     }
 
+    /// Whether the running PSNR, which most authors quote, stands beside what is measured: where their recipe is followed, and both are of
+    /// the same samples.
+    pub(in crate::report) fn quotes_running_psnr(&self) -> bool {
+        self.recipe.is_some() && self.holdout.is_none()
+    }
+
     /// With a column of seeds, if that is asked for.
     fn table(&self, rows: &[Row], with_seed: bool) -> Table {
         let names = metric_names(rows.iter().map(|row| row.metrics));
@@ -177,7 +169,7 @@ impl CompareReport {
         columns(if with_seed { &["seed"] } else { &[] });
         columns(&["parameters", "bytes", "steps", "seconds"]);
         let is_running =
-            self.recipe.is_some() && rows.iter().any(|row| row.running_psnr_db.is_some());
+            self.quotes_running_psnr() && rows.iter().any(|row| row.running_psnr_db.is_some());
         columns(if is_running { &[RUNNING] } else { &[] });
         for name in &names {
             columns(&[name]);
@@ -227,7 +219,6 @@ impl CompareReport {
             "kind",
             "model",
             "stopped_by",
-            "failure",
             "seed",
             "parameters",
             "bytes",
@@ -238,7 +229,7 @@ impl CompareReport {
         ];
         let row = |input: &ComparedInput,
                    model: &str,
-                   ended: [String; 3],
+                   ended: [String; 2],
                    fit: Option<&ComparedFit>,
                    metrics: &[Metric]| {
             let of = |text: &dyn Fn(&ComparedFit) -> String| fit.map(text).unwrap_or_default();
@@ -263,34 +254,33 @@ impl CompareReport {
                 let value = find(metrics, name);
                 value.map_or_else(String::new, |value| value.to_string())
             }));
+            cells.push(String::new());
             cells
         };
         let mut rows = Vec::new();
         for input in &self.inputs {
             for model in &input.models {
                 let fit = model.fit.as_ref();
-                let ended = fit.map(|fit| {
-                    let stopped_by = fit.stopped_by.name().to_string();
-                    [stopped_by, String::new(), fit.seed.to_string()]
-                });
+                let ended = fit.map(|fit| [fit.stopped_by.name().into(), fit.seed.to_string()]);
                 let ended = ended.unwrap_or_default();
                 rows.push(row(input, &model.model, ended, fit, &model.metrics.0));
             }
             for failure in &input.failures {
-                let ended = [
-                    ComparedFailure::REMARK.to_string(),
-                    one_line(&failure.reason),
-                    failure.seed.to_string(),
-                ];
-                rows.push(row(input, &failure.model, ended, None, &[]));
+                let ended = [ComparedFailure::REMARK.into(), failure.seed.to_string()];
+                let mut cells = row(input, &failure.model, ended, None, &[]);
+                if let Some(reason) = cells.last_mut() {
+                    *reason = one_line(&failure.reason);
+                }
+                rows.push(cells);
             }
         }
         Table {
             rows,
-            words: 5,
+            words: 4,
             header: fixed
                 .iter()
                 .chain(&names)
+                .chain(&["failure"])
                 .map(|name| (*name).to_string())
                 .collect(),
         }
@@ -362,7 +352,7 @@ impl<'a> Row<'a> {
             bytes: mean.bytes,
             steps: mean.steps,
             seconds: mean.seconds,
-            running_psnr_db: None,
+            running_psnr_db: mean.running_psnr_db,
             metrics: &mean.metrics.0,
             remark: None,
             mean: Some(mean),
@@ -388,6 +378,21 @@ fn metric_names<'a>(rows: impl Iterator<Item = &'a [Metric]>) -> Vec<&'a str> {
 
 fn find(metrics: &[Metric], name: &str) -> Option<f64> {
     metrics.iter().find(|(n, _)| n == name).map(|(_, v)| *v)
+}
+
+/// The models that failed on an input.
+fn failed(input: &ComparedInput) -> impl Iterator<Item = &str> {
+    input.failures.iter().map(|failure| &*failure.model)
+}
+
+fn without(names: &[&str]) -> String {
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(
+            ", without {}, whose fits are not all there",
+            names.join(", ")
+        ),
+    }
 }
 
 fn one_line(text: &str) -> String {

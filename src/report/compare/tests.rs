@@ -238,7 +238,7 @@ fn kinds_have_means_and_places_of_their_own() {
             ("3", "chamfer_l1"),
             ("Means over 2 inputs (image)", "psnr_db"),
             ("Means over 2 inputs (points)", "chamfer_l1"),
-            ("Places among 4 inputs of several kinds", ""),
+            ("Places among 4 inputs of all kinds", ""),
         ]
     );
     // Among all four wire is third, third, first and first, the others first, first, second and second.
@@ -260,19 +260,20 @@ fn kinds_have_means_and_places_of_their_own() {
             && markdown.contains("\n\n## Means over 2 inputs (points)\n\n| model")
     );
     assert!(report.latex().contains("\n\n% b\n\\begin{tabular}"));
-    // Where a fit lacks there are no places, unless the model lacks most of them.
+    // An input that lacks a fit is left out ...
     report.inputs[3].models.remove(1);
     report.take_means();
-    let title = "\n## Places among 3 of 4 inputs\n";
+    let title = "\n## Places among 3 of 4 inputs of all kinds\n";
     assert!(report.markdown().contains(title), "{}", report.markdown());
-    for input in &mut report.inputs[1..] {
+    // ... unless those that are left are of one kind; then the model is.
+    for input in &mut report.inputs[2..] {
         input.models.truncate(1);
         let gauss = fit("gauss", 0, 30.0, StoppedBy::Steps);
         input.models.push(gauss);
     }
     report.take_means();
     let title =
-        "## Places among 4 inputs of several kinds, without wire, whose fits are not all there\n";
+        "## Places among 4 inputs of all kinds, without wire, whose fits are not all there\n";
     assert!(report.markdown().contains(title), "{}", report.markdown());
 }
 
@@ -295,10 +296,10 @@ fn programs_get_every_fit_with_unrounded_numbers() {
         reason: "training diverged".into(),
     });
     let expected = "\
-input,kind,model,stopped_by,failure,seed,parameters,bytes,steps,samples_seen,seconds,running_psnr_db,psnr_db,ssim
-x/a.png,image,siren,time,,0,1200,5000,30,300,0.03333333333333333,0.08333333333333331,0.3333333333333333,0.5
-b.png,image,bicubic,,,,,,,,,,,0.25
-b.png,image,wire,failed,training diverged,0,,,,,,,,
+input,kind,model,stopped_by,seed,parameters,bytes,steps,samples_seen,seconds,running_psnr_db,psnr_db,ssim,failure
+x/a.png,image,siren,time,0,1200,5000,30,300,0.03333333333333333,0.08333333333333331,0.3333333333333333,0.5,
+b.png,image,bicubic,,,,,,,,,,0.25,
+b.png,image,wire,failed,0,,,,,,,,,training diverged
 ";
     assert_eq!(report.data().csv(), expected);
     let folders = ComparedFit::folders(crate::report::to_json(&report).as_bytes());
@@ -317,6 +318,31 @@ b.png,image,wire,failed,training diverged,0,,,,,,,,
     report.recipe = Some("paper".into());
     let header = "| seconds | running_psnr_db | psnr_db |";
     assert!(report.markdown().contains(header), "{}", report.markdown());
+    // Of a reduced input both are not of the same samples.
+    report.holdout = Some(Reduction::new(2, ReducedBy::Area).unwrap());
+    assert!(!report.markdown().contains("running"));
+    // The mean over two inputs has it too, and a file of an earlier version has none.
+    report.holdout = None;
+    report.add(1, fit("siren", 0, 31.0, StoppedBy::Steps));
+    report.add(0, fit("wire", 0, 31.0, StoppedBy::Steps));
+    report.add(1, fit("wire", 0, 32.0, StoppedBy::Steps));
+    let running = report.means.iter().find(|mean| mean.model == "wire");
+    assert_eq!(running.unwrap().running_psnr_db, Some(31.25));
+    let mut json = serde_json::to_value(&report).unwrap();
+    let fields = json.as_object_mut().unwrap();
+    assert!(fields.remove("recipe").is_some() && !fields.contains_key("ranks"));
+    let row = &mut json["inputs"][0]["models"][0];
+    assert!(
+        row.as_object_mut()
+            .unwrap()
+            .remove("running_psnr_db")
+            .is_some()
+    );
+    let mut earlier: CompareReport = serde_json::from_value(json).unwrap();
+    earlier.recipe = Some("paper".into());
+    earlier.take_means();
+    let running = earlier.means.iter().find(|mean| mean.model == "siren");
+    assert_eq!(running.unwrap().running_psnr_db, None);
     assert_eq!(report.failures(), ["b/wire: training diverged"]);
 }
 

@@ -6,7 +6,7 @@ use crate::metrics::smaller_is_better;
 use crate::render::Metric;
 use crate::report::compare::{
     CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedMean, ComparedRank,
-    distinct,
+    RUNNING, distinct,
 };
 use crate::report::{format_count, format_deviation, format_metric};
 
@@ -63,15 +63,19 @@ pub(super) fn ranking(input: &ComparedInput, report: &CompareReport, styles: &St
         return fits(input, "Models, the best first", report, styles);
     }
     let means: Vec<&ComparedMean> = input.means.iter().collect();
-    let means = mean_table(&means, "Means over the seeds, the best first", styles);
+    let means = mean_table(
+        &means,
+        "Means over the seeds, the best first",
+        report,
+        styles,
+    );
     let fits = fits(input, "Every fit, the best first", report, styles);
     format!("<h3>Means over the seeds</h3>\n{means}<h3>Every fit</h3>\n{fits}")
 }
 
 fn fits(input: &ComparedInput, caption: &str, report: &CompareReport, styles: &Styles) -> String {
     let seeded = report.seeds.len() > 1;
-    // What authors quote stands beside what is measured where their recipe is followed.
-    let is_running = report.recipe.is_some();
+    let is_running = report.quotes_running_psnr();
     let rows = &input.models;
     // Behind the models the fits that failed, which have a name alone.
     let count = rows.len() + input.failures.len();
@@ -85,9 +89,9 @@ fn fits(input: &ComparedInput, caption: &str, report: &CompareReport, styles: &S
         });
     };
     let fit = |row: usize| rows.get(row)?.fit.as_ref();
-    column("running PSNR, dB", Order::Highest, &|row| {
+    column(&heading(RUNNING), order(RUNNING), &|row| {
         let psnr_db = fit(row)?.running_psnr_db.filter(|_| is_running)?;
-        Some((format_metric("psnr_db", psnr_db), psnr_db))
+        Some((format_metric(RUNNING, psnr_db), psnr_db))
     });
     let number = |count: u64| (format_count(count), count as f64);
     column("parameters", Order::Smallest, &|row| {
@@ -183,12 +187,18 @@ fn named(model: &str, styles: &Styles) -> String {
 fn means_of(report: &CompareReport, kind: &str, styles: &Styles) -> String {
     let rows = report.means.iter().filter(|mean| mean.kind == kind);
     let rows: Vec<&ComparedMean> = rows.collect();
-    let table = mean_table(&rows, "Means, the best first", styles);
+    let table = mean_table(&rows, "Means, the best first", report, styles);
     titled(&report.title_of_means(kind), &table)
 }
 
 /// Means, with their deviations over the seeds.
-fn mean_table(rows: &[&ComparedMean], caption: &str, styles: &Styles) -> String {
+fn mean_table(
+    rows: &[&ComparedMean],
+    caption: &str,
+    report: &CompareReport,
+    styles: &Styles,
+) -> String {
+    let is_running = report.quotes_running_psnr();
     let metrics: Vec<&[Metric]> = rows.iter().map(|row| &*row.metrics.0).collect();
     let mut columns = Vec::new();
     let mut column = |name: &str, order, cell: &dyn Fn(&ComparedMean) -> Option<(String, f64)>| {
@@ -197,6 +207,10 @@ fn mean_table(rows: &[&ComparedMean], caption: &str, styles: &Styles) -> String 
         columns.push(Column { name, cells, order });
     };
     let count = |count: u64| (format_count(count), count as f64);
+    column(&heading(RUNNING), order(RUNNING), &|row| {
+        let psnr_db = row.running_psnr_db.filter(|_| is_running)?;
+        Some((format_metric(RUNNING, psnr_db), psnr_db))
+    });
     column("rank", Order::Lowest, &|row| {
         row.rank.map(|rank| (format!("{rank:.2}"), rank))
     });

@@ -1,0 +1,43 @@
+//! Columns that only some pages have.
+
+use super::compare::list;
+use super::page::rows;
+use super::program::Place;
+
+/// What authors quote stands beside what is measured, and places among kinds below the means.
+#[test]
+fn recipes_of_authors_and_inputs_of_several_kinds_have_their_columns() {
+    let place = Place::new();
+    let chime = super::program::repository().join("assets/chime.wav");
+    std::fs::copy(chime, place.path("chime.wav")).unwrap();
+    let line = "compare icon.png chime.wav --models siren,wire --recipe paper --steps 2 --batch 64 --device cpu --out c";
+    place.run(line).done();
+    let html = place.text("c/report.html");
+    let summary = place.json("c/compare.json");
+    assert!(html.contains("<dt>Recipe</dt><dd>paper</dd>"));
+    assert!(html.contains("<h2>Places among 2 inputs of all kinds</h2>"));
+    let rows = rows(&html);
+    let ranks = list(&summary["ranks"]);
+    assert_eq!(ranks.len(), 2);
+    assert_eq!(rows[0], ["#", "model", "rank", "wins"]);
+    for row in &rows[1..3] {
+        let rank = ranks.iter().find(|rank| rank["model"] == *row[1]).unwrap();
+        assert_eq!(row[2], format!("{:.2}", rank["rank"].as_f64().unwrap()));
+        assert_eq!(row[3], rank["wins"].to_string());
+    }
+    assert_eq!(rows[3][2..5], ["PSNR, dB", "SSIM", "running PSNR, dB"]);
+    let model = list(&summary["inputs"][0]["models"])
+        .iter()
+        .find(|model| model["model"] == *rows[4][1])
+        .unwrap();
+    let curve = place.json(&format!("c/icon/{}/report.json", rows[4][1]));
+    let curve = list(&curve["training"]["curve"]);
+    let last = &curve.last().unwrap()["running_psnr_db"];
+    assert_eq!(model["running_psnr_db"], *last);
+    assert_eq!(rows[4][4], format!("{:.2}", last.as_f64().unwrap()));
+    // Joined with runs whose recipe is not known it is not said.
+    place.run("report c -o d.html").done();
+    assert!(place.text("d.html").contains("running PSNR, dB</th>"));
+    place.run("report c c/icon/siren -o e.html").done();
+    assert!(!place.text("e.html").contains("running PSNR, dB</th>"));
+}
