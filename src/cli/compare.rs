@@ -17,7 +17,7 @@ use super::{CliError, Outcome, command_line, interrupt, print};
 use crate::device::{self, Chosen};
 use crate::report::{
     CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedModel, InputReport,
-    RunReport, curves_svg, to_json,
+    OffSize, RunReport, curves_svg, to_json,
 };
 use crate::train::StoppedBy;
 
@@ -287,7 +287,10 @@ impl<'a> Comparison<'a> {
             let interrupted = fitted.training.stopped_by == StoppedBy::Interrupt;
             self.rows[index].fits[place] = Some(ComparedModel {
                 model: run.model.clone(),
-                fit: Some(ComparedFit::new(&fitted, run.place.clone())),
+                fit: Some(ComparedFit {
+                    off_size: off_size(run),
+                    ..ComparedFit::new(&fitted, run.place.clone())
+                }),
                 metrics,
             });
             curves.push((run.place.clone(), fitted.training.curve));
@@ -323,6 +326,15 @@ impl<'a> Comparison<'a> {
             self.talk.size(&run.model, &run.resolved);
         }
     }
+}
+
+/// How the model of a run differs from the size asked for, if noticeably.
+fn off_size(run: &PlannedRun) -> Option<OffSize> {
+    let [asked, parameters] = run.resolved.off_size()?;
+    Some(match parameters > asked {
+        true => OffSize::Larger,
+        false => OffSize::Smaller,
+    })
 }
 
 /// Whether a run should have reached a PSNR and did not.

@@ -90,6 +90,9 @@ pub struct ComparedFit {
     pub target: Option<Value>,
     /// Trained real numbers.
     pub parameters: usize,
+    /// That these are noticeably more or fewer than were asked for, which the model cannot have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off_size: Option<OffSize>,
     /// Size of the model file; 0 in files of earlier versions.
     #[serde(default)]
     pub bytes: usize,
@@ -109,6 +112,16 @@ pub struct ComparedFit {
     pub folder: String,
 }
 
+/// How a model that could not be sized as asked differs from that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OffSize {
+    /// It has more parameters.
+    Larger,
+    /// It has fewer.
+    Smaller,
+}
+
 impl ComparedFailure {
     /// Said behind the name of the model, and instead of what ended the fit.
     pub const REMARK: &'static str = "failed";
@@ -121,6 +134,7 @@ impl ComparedFit {
             seed: run.seed,
             target: run.input.layout.get("target").cloned(),
             parameters: run.model.parameters,
+            off_size: None,
             bytes: run.model.bytes,
             steps: run.training.steps,
             samples_seen: run.training.samples_seen,
@@ -136,9 +150,14 @@ impl ComparedFit {
         Some(self.bytes).filter(|&bytes| bytes > 0)
     }
 
-    /// Said behind the name of the model: that the fit was interrupted.
+    /// Said behind the name of the model: that the fit was interrupted, or that it is not of the size asked for.
     pub fn remark(&self) -> Option<&'static str> {
-        (self.stopped_by == StoppedBy::Interrupt).then_some("interrupted")
+        match (self.stopped_by, self.off_size) {
+            (StoppedBy::Interrupt, _) => Some("interrupted"),
+            (_, Some(OffSize::Larger)) => Some("larger than asked"),
+            (_, Some(OffSize::Smaller)) => Some("smaller than asked"),
+            (_, None) => None,
+        }
     }
 
     /// The folders of all fits in the bytes of a `compare.json`.

@@ -14,7 +14,7 @@ pub use bench::{BenchReport, BenchedModel, LayerTime, StepProfile};
 pub(crate) use compare::distinct;
 pub use compare::{
     CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedMean, ComparedModel,
-    ComparedRank,
+    ComparedRank, OffSize,
 };
 pub use curves::{Curve, curves_svg};
 pub use page::{Page, PageInput, PageRun, page};

@@ -221,6 +221,7 @@ fn networks_are_matched_by_parameters_or_bytes_or_not_at_all() {
     };
     let number = |row: &Value, field: &str| row[field].as_f64().unwrap();
     for row in rows("--params 20k") {
+        assert_eq!(row["off_size"], Value::Null, "{row}");
         assert!(
             (number(&row, "parameters") / 20e3 - 1.0).abs() <= 0.03,
             "{row}"

@@ -41,3 +41,22 @@ fn recipes_of_authors_and_inputs_of_several_kinds_have_their_columns() {
     place.run("report c c/icon/siren -o e.html").done();
     assert!(!place.text("e.html").contains("running PSNR, dB</th>"));
 }
+
+/// A model that is larger than the others is not taken for one of their size.
+#[test]
+fn a_model_that_cannot_have_the_size_asked_for_says_so() {
+    let place = Place::new();
+    let line = "compare icon.png --models siren,hash-kan --params 200 --steps 1 --batch 32 --device cpu --out c";
+    let table = place.run(line).done().stdout;
+    assert!(table.contains("| siren ") && table.contains("| hash-kan (larger than asked) |"));
+    let summary = place.json("c/compare.json");
+    let models = list(&summary["inputs"][0]["models"]);
+    assert_eq!(models[0]["off_size"], serde_json::Value::Null);
+    assert_eq!(models[1]["off_size"], "larger");
+    assert!(models[1]["parameters"].as_u64().unwrap() > 206);
+    assert!(
+        place
+            .text("c/report.html")
+            .contains(">larger than asked</span>")
+    );
+}

@@ -11,6 +11,7 @@ fn fit(model: &str, seed: u64, psnr_db: f64, stopped_by: StoppedBy) -> ComparedM
             seed,
             target: None,
             parameters: 1200,
+            off_size: None,
             bytes: 5000,
             steps: 30,
             samples_seen: 300,
