@@ -44,8 +44,8 @@ pub struct TangentForm<'a> {
     pub before: Option<&'a dyn Pointwise>,
     /// Which of the layer's tensors make up W, one below the other: all rows `[M·d_in, d_out]`.
     pub weights: &'a [usize],
-    /// Which tensor is b.
-    pub bias: usize,
+    /// Which tensor is b; without one it is zero.
+    pub bias: Option<usize>,
     /// a, one function; none leaves the sum as it is.
     pub after: Option<&'a dyn Pointwise>,
 }
@@ -55,7 +55,7 @@ impl TangentForm<'static> {
     pub const AFFINE: Self = Self {
         before: None,
         weights: &[0],
-        bias: 1,
+        bias: Some(1),
         after: None,
     };
 }

@@ -213,11 +213,11 @@ impl Prepared<'_> {
             tape.features = tangents;
         }
         let mut z = vec![0.0; rows * d_out];
-        self.product(
-            &tape.before[0],
-            Start::Bias(&self.own[self.form.bias].values),
-            &mut z,
-        );
+        let bias = match self.form.bias {
+            Some(bias) => Start::Bias(&self.own[bias].values),
+            None => Start::Zero,
+        };
+        self.product(&tape.before[0], bias, &mut z);
         let mut sums = vec![0.0; axes * rows * d_out];
         self.product(&tape.features, Start::Zero, &mut sums);
         let Some(after) = self.form.after else {
@@ -266,7 +266,9 @@ impl Prepared<'_> {
             }
             first += own;
         }
-        sum_rows(grad, &mut gradients[self.form.bias]);
+        if let Some(bias) = self.form.bias {
+            sum_rows(grad, &mut gradients[bias]);
+        }
     }
 
     /// Adds the gradients of what F is made of; returns those of the input and of its tangents, from those of z and ż.

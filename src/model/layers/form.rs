@@ -4,7 +4,7 @@
 //! [`Layer`] needs beyond that follows here.
 //!
 //! Shapes: x `[n, d_in]`; F(x) `[n, M·d_in]`, function m of input i in column m·d_in + i; W `[M, d_in, d_out]`, a plain matrix `[d_in, d_out]`
-//! when there is no F; b `[d_out]`; y `[n, d_out]`.
+//! when there is no F; b `[d_out]`, or zero; y `[n, d_out]`.
 
 use std::fmt::Debug;
 
@@ -50,8 +50,18 @@ pub trait Form: Debug + Send + Sync {
         None
     }
 
-    /// Initial values of W and b.
+    /// Whether there is a b; an F with a constant among its functions needs none.
+    fn has_bias(&self) -> bool {
+        true
+    }
+
+    /// Initial values of W and of b, which is empty where there is none.
     fn initialize(&self, d_in: usize, rng: &mut StdRng) -> [Vec<f32>; 2];
+}
+
+/// How many tensors there are: W, and b.
+fn tensors(form: &dyn Form) -> usize {
+    1 + usize::from(form.has_bias())
 }
 
 /// Columns of F(x).
@@ -72,7 +82,11 @@ fn sum(
         }
         None => (input, None),
     };
-    let z = features.matmul(parameters[0].clone()) + parameters[1].clone();
+    let product = features.matmul(parameters[0].clone());
+    let z = match form.has_bias() {
+        true => product + parameters[1].clone(),
+        false => product,
+    };
     (z, slopes)
 }
 
@@ -100,11 +114,14 @@ impl<T: Form> Layer for T {
             let shape = [before.functions(), d_in, self.width()];
             specs[0] = ParameterSpec::new("coefficients", &shape);
         }
+        specs.truncate(tensors(self));
         specs
     }
 
     fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
-        Form::initialize(self, d_in, rng).into()
+        let mut values = Vec::from(Form::initialize(self, d_in, rng));
+        values.truncate(tensors(self));
+        values
     }
 
     fn forward(&self, parameters: &[Tensor<2>], input: Tensor<2>) -> Tensor<2> {
@@ -143,6 +160,7 @@ impl<T: Form> Layer for T {
     fn tangent_form(&self) -> Option<TangentForm<'_>> {
         Some(TangentForm {
             before: self.before().map(|f| f as &dyn Pointwise),
+            bias: self.has_bias().then_some(1),
             after: self.after().map(|f| f as &dyn Pointwise),
             ..TangentForm::AFFINE
         })
@@ -201,7 +219,11 @@ impl<T: Form> Layer for T {
             None => tile.input,
         };
         let weight = PreparedWeight::new(features, self.width(), tile.prepared);
-        weight.forward(left, Start::Bias(&tile.parameters[1].values), tile.output);
+        let bias = match self.has_bias() {
+            true => Start::Bias(&tile.parameters[1].values),
+            false => Start::Zero,
+        };
+        weight.forward(left, bias, tile.output);
         if let Some(after) = self.after() {
             let [z, slope, curvature] = thirds(of_after);
             z.copy_from_slice(tile.output);
@@ -225,7 +247,9 @@ impl<T: Form> Layer for T {
             Some(_) => &*value,
             None => tile.input,
         };
-        affine::backward_bias(tile.grad_output, &mut tile.gradients[1]);
+        if self.has_bias() {
+            affine::backward_bias(tile.grad_output, &mut tile.gradients[1]);
+        }
         affine::backward_weight(left, tile.grad_output, self.width(), &mut tile.gradients[0]);
         let Some(grad_input) = tile.grad_input else {
             return;

@@ -113,7 +113,10 @@ impl Layer for Linear {
     }
 
     fn tangent_form(&self) -> Option<TangentForm<'_>> {
-        self.bias.then_some(TangentForm::AFFINE)
+        Some(TangentForm {
+            bias: self.bias.then_some(1),
+            ..TangentForm::AFFINE
+        })
     }
 
     fn multiply_adds(&self, d_in: usize) -> usize {
