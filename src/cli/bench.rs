@@ -39,7 +39,7 @@ pub(super) struct Bench {
     /// The networks, separated by commas: names of inr models; all of them if not given
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     models: Vec<String>,
-    /// A recipe in TOML instead: one of configs/, or the recipe.toml of a run
+    /// A recipe in TOML instead: one of configs/, or the recipe.toml of a run on a picture
     #[arg(long, value_name = "FILE", conflicts_with = "models")]
     config: Option<PathBuf>,
     /// Take samples anywhere instead of at the pixels of a picture, where some layers are faster

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::command_line::quoted;
 use super::flags::RunFlags;
 use super::folder::{self, Folder, FolderError};
 use super::load::load_signal;
@@ -120,16 +121,16 @@ impl Fit {
             folder::MODEL,
             report.model.bytes as f64 / 1e3
         ));
-        let place = folder.path().display();
+        let place = quoted(&folder.path().to_string_lossy());
         if self.flags.step.talk.json {
             print(&to_json(&report))?;
         } else {
-            print(&format!("{place}\n"))?;
+            print(&format!("{}\n", folder.path().display()))?;
         }
         if report.training.stopped_by == StoppedBy::Interrupt {
             talk.say(&format!(
                 "interrupted; go on with: inr fit {} --resume --out {place}",
-                self.input.display()
+                quoted(&self.input.to_string_lossy())
             ));
             return Ok(Outcome::Interrupted);
         }
@@ -180,7 +181,7 @@ impl Fit {
             talk.say(&remark);
         }
         let folder = Folder::open(&path, self.flags.force, self.resume)?;
-        folder.spare(&self.input)?;
+        folder.spare(&self.input, &[])?;
         Ok((resolved, folder))
     }
 }

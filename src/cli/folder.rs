@@ -132,13 +132,14 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Checks that no result takes the place of an input.
-    pub fn spare(&self, input: &Path) -> Result<(), FolderError> {
+    /// Checks that no result, and no file called one of `others`, takes the place of an input.
+    pub fn spare(&self, input: &Path, others: &[&str]) -> Result<(), FolderError> {
         let (Ok(input_place), Ok(folder)) = (input.canonicalize(), self.path.canonicalize()) else {
             return Ok(());
         };
         let is_here = input_place.parent() == Some(&folder);
-        let is_result = |name: &str| names().iter().any(|result| result == name);
+        let results = || names().into_iter().chain(drawn_names(others));
+        let is_result = |name: &str| results().any(|result| result == name);
         match input_place.file_name().and_then(OsStr::to_str) {
             Some(name) if is_here && is_result(name) => Err(FolderError::Input(input.to_owned())),
             _ => Ok(()),

@@ -64,7 +64,7 @@ impl CliError {
     /// 2 when the command line is at fault, 1 otherwise.
     fn exit_code(&self) -> u8 {
         use crate::config::ConfigError;
-        use crate::render::RenderError;
+        use crate::render::{EncodeError, MeshEncodeError, RenderError};
         use folder::FolderError;
         match self {
             Self::Usage(_)
@@ -76,7 +76,13 @@ impl CliError {
                 | FolderError::NoComparison(_)
                 | FolderError::OtherRun { .. },
             )
-            | Self::Render(RenderError::Request(_)) => 2,
+            | Self::Render(
+                RenderError::Request(_)
+                | RenderError::Encode(
+                    EncodeError::UnknownExtension { .. } | EncodeError::CannotHold { .. },
+                )
+                | RenderError::EncodeMesh(MeshEncodeError::UnknownExtension { .. }),
+            ) => 2,
             _ => 1,
         }
     }

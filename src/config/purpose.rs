@@ -13,8 +13,9 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use toml::Table;
+use toml::{Table, Value};
 
 use super::ConfigError;
 use super::table::{nearest, parse_pair, set};
@@ -27,6 +28,14 @@ pub const DEFAULT_RECIPE: &str = "ours";
 
 /// The kind of signals that the recipes of the presets were published for.
 pub(super) const RECIPES_ARE_FOR: &str = "image";
+
+/// The fields that say how long a training is, and that a signal of few samples changes.
+const LENGTHS: [&str; 4] = [
+    "training.steps",
+    "training.samples",
+    "training.seconds",
+    "training.batch_size",
+];
 
 /// The settings of one config file for every purpose, kind of signal or recipe that it names.
 #[derive(Debug, Clone)]
@@ -76,6 +85,47 @@ impl Purposes {
         Ok(())
     }
 
+    /// Checks that `recipe`, a whole one that is laid over them, trains as they have it for a purpose, but for the length of the training and for
+    /// what `flags` set. `source`: the file with the recipe.
+    ///
+    /// # Errors
+    /// [`ConfigError::Field`] with the first setting that it has otherwise.
+    pub fn check_kept(
+        &self,
+        purpose: &str,
+        recipe: &Table,
+        source: &Path,
+        flags: &[(String, Value)],
+    ) -> Result<(), ConfigError> {
+        for setting in self.settings.get(purpose).into_iter().flatten() {
+            let (path, value) = parse_pair(setting).map_err(ConfigError::Field)?;
+            let is_length = LENGTHS.contains(&&*path);
+            let is_set = flags.iter().any(|(flag, _)| *flag == path);
+            let Some(field) = path.strip_prefix("training.") else {
+                continue;
+            };
+            let mut fields = field.split('.');
+            let training = recipe.get("training");
+            let own = training.and_then(|t| fields.try_fold(t, |value, field| value.get(field)));
+            if let Some(own) = own
+                && !is_length
+                && !is_set
+                && !is_same(own, &value)
+            {
+                let (flag, source) = (self.table, source.display());
+                return Err(ConfigError::Field(format!(
+                    "--{flag} {purpose} sets {path} to {value}, and {source}, a whole recipe, has {own}; leave --{flag} out, or start another run without that recipe"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is something under `purpose`.
+    pub fn has(&self, purpose: &str) -> bool {
+        self.settings.contains_key(purpose)
+    }
+
     /// Whether one of the config files has something under `wanted`, or it is the `default`, which needs nothing.
     ///
     /// # Errors
@@ -103,5 +153,17 @@ impl Purposes {
             known.join(", "),
             suggestion.map_or_else(String::new, |s| format!("; did you mean {s:?}?"))
         )))
+    }
+}
+
+/// Whether two values are equal, or equal numbers of which one is whole.
+fn is_same(one: &Value, other: &Value) -> bool {
+    let number = |value: &Value| {
+        let whole = value.as_integer().map(|integer| integer as f64);
+        value.as_float().or(whole)
+    };
+    match (number(one), number(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other,
     }
 }

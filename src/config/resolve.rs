@@ -198,6 +198,18 @@ fn draft(request: &Request, kind: &str) -> Result<Draft, ConfigError> {
     Purposes::check([&recipes, &recipes_of_file], whose, DEFAULT_RECIPE, name)?;
     purposes.apply(purpose, &mut table)?;
     recipes.apply(whose, &mut table)?;
+    if let Some(source) = request.file.as_deref().filter(|_| has_own_layers) {
+        // Laid over them, it would undo them without a word.
+        let asked = [
+            (&purposes, &purposes_of_file, purpose),
+            (&recipes, &recipes_of_file, whose),
+        ];
+        for (of_preset, of_file, asked) in asked {
+            if !of_file.has(asked) {
+                of_preset.check_kept(asked, &file, source, &request.settings)?;
+            }
+        }
+    }
     let model_of_preset = table.get("model").cloned();
     lay_over(&mut table, file.clone());
     kinds_of_file.apply(kind, &mut table)?;
@@ -217,6 +229,12 @@ fn draft(request: &Request, kind: &str) -> Result<Draft, ConfigError> {
         .iter()
         .partition(|(path, _)| path.starts_with("model.layers."));
     for (path, value) in settings {
+        if path == "model.preset" {
+            return Err(ConfigError::Field(format!(
+                "model.preset cannot be set here; give --model {} instead",
+                value.as_str().unwrap_or("NAME")
+            )));
+        }
         set(&mut flags, path, value.clone()).map_err(ConfigError::Field)?;
     }
     let names_an_end = names_an_end(&file) || names_an_end(&flags);

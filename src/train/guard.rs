@@ -6,8 +6,11 @@ use crate::engine::Measured;
 
 /// A loss this many times above its best running mean counts as an explosion ...
 const EXPLOSION: f64 = 10.0;
-/// ... if it is also above this share of the loss at the start, for a nearly perfect fit may flutter without harm.
+/// ... if it is also above this share of the loss at the start, for a nearly perfect fit may flutter without harm ...
 const SHARE_OF_START: f64 = 0.5;
+/// ... which counts as no less than this, with values in [-1, 1]: a network that begins where most of a signal lies starts with next to no loss, and
+/// the first batch with the rest of it is no explosion.
+const LEAST_START: f64 = 0.1;
 /// How far the running mean looks back, in steps.
 const MEMORY: f64 = 20.0;
 
@@ -57,7 +60,7 @@ impl Guard {
             };
             return true;
         };
-        if loss > EXPLOSION * self.best && loss > SHARE_OF_START * start {
+        if loss > EXPLOSION * self.best && loss > SHARE_OF_START * start.max(LEAST_START) {
             return false;
         }
         self.loss += (loss - self.loss) / MEMORY;
@@ -113,6 +116,16 @@ mod tests {
         assert!(!guard.clone().accept(measured(f64::INFINITY)));
         let after = guard.restored(&Guard::default());
         assert_eq!((after.learning_rate_factor, after.restorations), (0.5, 1));
+    }
+
+    #[test]
+    fn a_rare_detail_of_a_flat_signal_is_no_explosion() {
+        let mut guard = Guard::default();
+        for _ in 0..50 {
+            assert!(guard.accept(measured(1e-7)));
+        }
+        assert!(guard.accept(measured(1e-3)));
+        assert!(!guard.accept(measured(0.2)));
     }
 
     #[test]

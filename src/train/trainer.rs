@@ -146,12 +146,23 @@ impl Run<'_> {
         }
         let above_db = self.signal.psnr_above_targets_db();
         let mut pace = Pace::new(&budget, state, above_db);
-        let mut target = budget.target_psnr_db.map(Target::new);
+        let footprint = self.training.footprint;
+        let mut target = budget
+            .target_psnr_db
+            .map(|psnr_db| Target::new(psnr_db, footprint));
 
         loop {
             if let Some(reason) = budget.reached(state.step, state.seconds) {
                 finish(state, above_db, listener);
-                return Ok(reason);
+                // The last steps may have reached it unseen.
+                return match &target {
+                    Some(target)
+                        if measure_psnr_db(engine, &state.parameters)? >= target.psnr_db =>
+                    {
+                        Ok(StoppedBy::Target)
+                    }
+                    _ => Ok(reason),
+                };
             }
             let known = feed.fill(state.step, engine, &state.parameters)?;
             let measured = engine.loss_and_gradients(
@@ -312,11 +323,17 @@ struct Target {
 impl Target {
     /// Steps between two measurements, so that a large signal is not measured again and again.
     const STEPS_BETWEEN: u64 = 20;
+    /// How far the PSNR of means over cells may be above the running one, which is of values within the cells.
+    const AREA_ABOVE_DB: f64 = 6.0;
 
-    fn new(psnr_db: f64) -> Self {
+    fn new(psnr_db: f64, footprint: Footprint) -> Self {
+        let above_db = match footprint {
+            Footprint::Point => 0.0,
+            Footprint::Area => Self::AREA_ABOVE_DB,
+        };
         Self {
             psnr_db,
-            worth_measuring_db: psnr_db,
+            worth_measuring_db: psnr_db - above_db,
             next_step: 0,
         }
     }

@@ -314,6 +314,7 @@ fn numbers_out_of_range() {
         ("--set training.optimizer.muon_start=0.5", "muon_start"),
         ("--set model.layers.0.omega_0=nan", "omega_0"),
         ("--set model.layers.0.width=0", "width"),
+        ("--set model.preset=wire", "--model wire"),
         ("--params 1000000M", "parameters"),
     ] {
         fails(

@@ -32,25 +32,25 @@ fn places_that_cannot_be_written() {
     fails(
         &place,
         &upsample("x.xyz"),
-        1,
+        2,
         &["x.xyz does not name a picture format", ".png"],
     );
     fails(
         &place,
         &upsample("x"),
-        1,
+        2,
         &["x does not name a picture format"],
     );
     fails(
         &place,
         &upsample("x.exr"),
-        1,
+        2,
         &["OpenEXR cannot hold", "PNG"],
     );
     fails(
         &place,
         &format!("{} --bit-depth 16", upsample("x.jpg")),
-        1,
+        2,
         &["JPEG cannot hold", "PNG"],
     );
 }
@@ -80,6 +80,21 @@ fn an_input_among_results_is_spared() {
     fails(&place, &line, 1, &[other, "to be fitted"]);
     assert_eq!(place.bytes(other), place.bytes("leaf.png"));
     assert_eq!(place.files("").len(), before.len());
+}
+
+/// Nor what a held-out comparison writes beside its runs.
+#[test]
+fn an_input_called_like_a_reduced_one_is_spared() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("here")).unwrap();
+    for name in ["reduced", "bicubic"] {
+        let input = format!("here/{name}.png");
+        std::fs::copy(place.path("icon.png"), place.path(&input)).unwrap();
+        let line = format!("compare {input} --models siren --holdout 2 --out here --force {TINY}");
+        let words = [&*format!("{input} is what is to be fitted"), "--out"];
+        fails(&place, &line, 1, &words);
+        assert_eq!(place.bytes(&input), place.bytes("icon.png"));
+    }
 }
 
 /// A write error in the middle of a run: files may not grow beyond a few kilobytes.

@@ -36,5 +36,6 @@ mod signals;
 mod sound_formats;
 mod sounds;
 mod tangents;
+mod targets;
 mod training;
 mod waves;

@@ -170,6 +170,22 @@ fn a_fit_follows_the_recipe_that_it_is_asked_for() {
         .run("fit icon.png --config run/recipe.toml --device cpu --out again")
         .done();
     assert_eq!(place.text("again/recipe.toml"), recipe);
+    // So does the command of the run with --resume, and what else it is asked for is not dropped without a word.
+    place
+        .run(&format!(
+            "fit icon.png --model siren {tiny} --out run --resume"
+        ))
+        .done();
+    place.fit("icon.png --model siren --out ours");
+    for line in [
+        "--config ours/recipe.toml --recipe paper --out new",
+        "--config ours/recipe.toml --for upsampling --out new",
+        "--config run/recipe.toml --for upsampling --out new",
+        "--resume --out ours --recipe paper",
+    ] {
+        let ended = place.run(&format!("fit icon.png --device cpu {line}"));
+        ended.failed(2, &["a whole recipe, has", "leave --"]);
+    }
 
     // Authors ran them on pictures, which is said of anything else.
     let remark = "--recipe paper is for pictures";

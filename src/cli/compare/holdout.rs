@@ -168,6 +168,13 @@ impl HeldOutInput {
     }
 }
 
+/// What the files beside the runs are called, without their endings.
+pub(super) fn names_beside() -> Vec<&'static str> {
+    let filters = Filter::PICTURES.iter().chain(&Filter::SOUNDS);
+    let names = filters.map(|filter| filter.name());
+    std::iter::once(folder::REDUCED).chain(names).collect()
+}
+
 /// The name of a file called `stem`, with the ending that keeps all of it.
 fn file_name(stem: &str, rendering: &Rendering) -> String {
     format!("{stem}.{}", rendering.lossless_extension())

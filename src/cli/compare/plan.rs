@@ -6,7 +6,7 @@ use super::super::folder::{self, Folder, FolderError};
 use super::super::load::load_signal;
 use super::super::session::{Session, model};
 use super::super::talk::Talk;
-use super::holdout::HeldOutInput;
+use super::holdout::{self, HeldOutInput};
 use super::{CliError, Compare, InputRows, SizeMatch, inputs};
 use crate::config::{
     DEFAULT_PURPOSE, DEFAULT_RECIPE, Preset, Request, Resolved, SignalFacts, check, resolve,
@@ -120,9 +120,18 @@ impl Compare {
             plan.inputs.push(planned);
         }
         // One input may lie where the results of another go.
-        let folders = plan.inputs.iter().flat_map(|input| &input.runs);
-        for run in folders {
-            files.iter().try_for_each(|file| run.folder.spare(file))?;
+        let beside = match holdout {
+            Some(_) => holdout::names_beside(),
+            None => Vec::new(),
+        };
+        let spare = |folder: &Folder, names: &[&str]| {
+            let mut files = files.iter();
+            files.try_for_each(|file| folder.spare(file, names))
+        };
+        for input in &plan.inputs {
+            spare(&input.folder, &beside)?;
+            let mut runs = input.runs.iter();
+            runs.try_for_each(|run| spare(&run.folder, &[]))?;
         }
         if plan.seeds.is_empty() {
             plan.seeds = plan.inputs[0]
@@ -209,7 +218,6 @@ impl Compare {
         let is_checked = path == root || self.resume || self.flags.force;
         let has_begun = is_checked || plan.has_rows_in(place)?;
         let folder = Folder::open(&path, self.flags.force, has_begun)?;
-        folder.spare(input)?;
         let source = Source::new(input, signal, plan.holdout, &folder)?;
         let mut reduced = None;
         if let Some(held_out) = &source.held_out {

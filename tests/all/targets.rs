@@ -1,0 +1,120 @@
+//! What ends a run: steps, seconds, and the PSNR that is asked for.
+
+use super::program::Place;
+
+#[test]
+fn the_first_limit_that_is_reached_ends_the_run() {
+    let place = Place::new();
+    let stopped = |flags: &str, code: i32| {
+        let line = format!(
+            "fit icon.png --model siren --params 1k --batch 256 --device cpu --force --json {flags}"
+        );
+        let report = place.run(&line).coded(code).json();
+        assert_eq!(report, place.json("out/icon-siren/report.json"));
+        report
+    };
+    let by_time = stopped("--time 0.3s", 0);
+    assert_eq!(by_time["training"]["stopped_by"], "time");
+    assert!(by_time["training"]["seconds"].as_f64().unwrap() >= 0.3);
+    assert_eq!(stopped("--time 1h --steps 7", 0)["training"]["steps"], 7);
+
+    let reached = stopped("--steps 3000 --target-psnr 14", 0);
+    assert_eq!(reached["training"]["stopped_by"], "target");
+    assert!(reached["metrics"]["psnr_db"].as_f64().unwrap() >= 14.0);
+    assert!(reached["training"]["steps"].as_u64().unwrap() < 3000);
+
+    let missed = stopped("--steps 5 --target-psnr 90", 3);
+    assert_eq!(missed["training"]["stopped_by"], "steps");
+    assert_eq!(missed["training"]["steps"], 5);
+}
+
+/// PSNR of a sound is that of full scale, which a quiet one reaches with larger errors of what is learnt.
+#[test]
+fn a_quiet_sound_reaches_its_target_when_a_loud_one_does() {
+    let place = Place::new();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    // A 64th of the loudness is 36.12 dB.
+    let runs = [(0.5_f32, "15"), (0.5 / 64.0, "51.12")].map(|(peak, target)| {
+        let path = place.path("sound.wav");
+        let mut writer = hound::WavWriter::create(path, spec).unwrap();
+        for frame in 0..512 {
+            let value = peak * (0.05 * frame as f32).sin();
+            writer.write_sample(value).unwrap();
+        }
+        writer.finalize().unwrap();
+        let line = format!("fit sound.wav --model siren --params 1k --steps 3000 --batch 256 --device cpu --force --json --target-psnr {target}");
+        let report = place.run(&line).done().json();
+        let training = &report["training"];
+        assert_eq!(training["stopped_by"], "target", "{training}");
+        let curve = training["curve"].as_array().unwrap();
+        let last = curve.last().unwrap()["running_psnr_db"].as_f64().unwrap();
+        // The mean of the last 20 batches, of a fit that grows by less than 3 dB in them.
+        let psnr_db = report["metrics"]["psnr_db"].as_f64().unwrap();
+        assert!((psnr_db - last).abs() < 3.0, "{last} for {psnr_db}");
+        (training["steps"].as_u64().unwrap(), last)
+    });
+    assert_eq!(runs[0].0, runs[1].0);
+    let louder_db = 20.0 * 64.0_f64.log10();
+    assert!((runs[1].1 - runs[0].1 - louder_db).abs() < 0.01, "{runs:?}");
+}
+
+/// The running PSNR, over the last 20 batches, lags behind in a run of 15; what counts is measured at the end.
+#[test]
+fn a_target_that_the_last_steps_reach_is_reached() {
+    let place = Place::new();
+    let run = |flags: &str| {
+        let line = format!(
+            "fit icon.png --model siren --params 2k --steps 15 --device cpu --force --json {flags}"
+        );
+        place.run(&line).done().json()
+    };
+    let free = run("");
+    let curve = free["training"]["curve"].as_array().unwrap();
+    let running = curve.last().unwrap()["running_psnr_db"].as_f64().unwrap();
+    let measured = free["metrics"]["psnr_db"].as_f64().unwrap();
+    assert!(measured > running + 0.2, "{measured} and {running}");
+    let aimed = run(&format!("--target-psnr {}", measured - 0.1));
+    assert_eq!(aimed["training"]["steps"], 15);
+    assert_eq!(aimed["training"]["stopped_by"], "target");
+    assert_eq!(aimed["metrics"], free["metrics"]);
+}
+
+/// There the running PSNR is that of values within the cells, which stays below that of the pixels.
+#[test]
+fn a_target_ends_a_run_for_upsampling() {
+    let place = Place::new();
+    let run = |flags: &str| {
+        let line = format!(
+            "fit icon.png --for upsampling --params 8k --steps 200 --device cpu --force --json {flags}"
+        );
+        place.run(&line).done().json()
+    };
+    let free = run("");
+    let curve = free["training"]["curve"].as_array().unwrap();
+    let running = curve.last().unwrap()["running_psnr_db"].as_f64().unwrap();
+    let measured = free["metrics"]["psnr_db"].as_f64().unwrap();
+    assert!(measured > running + 0.5, "{measured} and {running}");
+    let aimed = run(&format!("--target-psnr {}", 0.5 * (measured + running)));
+    assert_eq!(aimed["training"]["stopped_by"], "target");
+    let steps = aimed["training"]["steps"].as_u64().unwrap();
+    assert!(steps < 200, "{steps}");
+}
+
+/// A picture of one grey but for four pixels: the first batches have next to no error, and the first with the rest is no explosion.
+#[test]
+fn a_flat_picture_with_a_rare_detail_is_no_explosion() {
+    let place = Place::new();
+    let mut picture = image::GrayImage::from_pixel(256, 256, image::Luma([128]));
+    for (x, y) in [(100, 60), (101, 60), (100, 61), (101, 61)] {
+        picture.put_pixel(x, y, image::Luma([255]));
+    }
+    picture.save(place.path("dot.png")).unwrap();
+    let line = "fit dot.png --params 2k --batch 1024 --steps 150 --device cpu --json";
+    let report = place.run(line).done().json();
+    assert_eq!(report["training"]["restorations"], 0);
+}
