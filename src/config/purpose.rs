@@ -18,6 +18,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::ConfigError;
+use super::recipe::ENDS;
 use super::table::{nearest, parse_pair, set};
 
 /// The purpose that every model has and that changes nothing.
@@ -28,14 +29,6 @@ pub const DEFAULT_RECIPE: &str = "ours";
 
 /// The kind of signals that the recipes of the presets were published for.
 pub(super) const RECIPES_ARE_FOR: &str = "image";
-
-/// The fields that say how long a training is, and that a signal of few samples changes.
-const LENGTHS: [&str; 4] = [
-    "training.steps",
-    "training.samples",
-    "training.seconds",
-    "training.batch_size",
-];
 
 /// The settings of one config file for every purpose, kind of signal or recipe that it names.
 #[derive(Debug, Clone)]
@@ -77,7 +70,17 @@ impl Purposes {
     /// # Errors
     /// [`ConfigError::Field`] with the setting that is at fault.
     pub fn apply(&self, purpose: &str, table: &mut Table) -> Result<(), ConfigError> {
-        for setting in self.settings.get(purpose).into_iter().flatten() {
+        let settings = || self.settings.get(purpose).into_iter().flatten();
+        let names_an_end = settings().any(|setting| {
+            let (path, _) = setting.split_once('=').unwrap_or_default();
+            is_end(path.trim())
+        });
+        if let Some(Value::Table(training)) = table.get_mut("training")
+            && names_an_end
+        {
+            ENDS.iter().for_each(|end| drop(training.remove(*end)));
+        }
+        for setting in settings() {
             let field = |e| ConfigError::Field(format!("{}.{purpose}: {e}", self.table));
             let (path, value) = parse_pair(setting).map_err(field)?;
             set(table, &path, value).map_err(field)?;
@@ -99,11 +102,12 @@ impl Purposes {
     ) -> Result<(), ConfigError> {
         for setting in self.settings.get(purpose).into_iter().flatten() {
             let (path, value) = parse_pair(setting).map_err(ConfigError::Field)?;
-            let is_length = LENGTHS.contains(&&*path);
             let is_set = flags.iter().any(|(flag, _)| *flag == path);
             let Some(field) = path.strip_prefix("training.") else {
                 continue;
             };
+            // That of a signal of few samples is smaller.
+            let is_length = is_end(&path) || field == "batch_size";
             let mut fields = field.split('.');
             let training = recipe.get("training");
             let own = training.and_then(|t| fields.try_fold(t, |value, field| value.get(field)));
@@ -154,6 +158,12 @@ impl Purposes {
             suggestion.map_or_else(String::new, |s| format!("; did you mean {s:?}?"))
         )))
     }
+}
+
+/// Whether a field ends a run.
+fn is_end(path: &str) -> bool {
+    let field = path.strip_prefix("training.");
+    field.is_some_and(|field| ENDS.contains(&field))
 }
 
 /// Whether two values are equal, or equal numbers of which one is whole.

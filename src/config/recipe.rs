@@ -49,6 +49,9 @@ pub struct ModelRecipe {
     pub layers: Vec<LayerConfig>,
 }
 
+/// The fields of a training that end a run.
+pub(super) const ENDS: [&str; 4] = ["steps", "samples", "passes", "seconds"];
+
 /// The most samples that are drawn for a step.
 const MOST_DRAWN: usize = 1 << 24;
 
@@ -62,6 +65,9 @@ pub struct TrainingRecipe {
     /// Stop after this many samples: turned into steps, which are all that a resolved recipe has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samples: Option<u64>,
+    /// Stop after so many steps as this many passes over all samples take, the last batch of a pass being smaller or not: turned into steps too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passes: Option<u64>,
     /// Stop after this many seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
@@ -111,6 +117,7 @@ impl Default for TrainingRecipe {
         Self {
             steps: None,
             samples: None,
+            passes: None,
             seconds: None,
             target_psnr_db: None,
             batch_size: 16_384,
@@ -150,7 +157,12 @@ impl TrainingRecipe {
 
     /// Checks the fields; the error is a sentence that starts with the field's path.
     pub(super) fn check(&self) -> Result<(), String> {
-        for (field, count) in [("steps", self.steps), ("samples", self.samples)] {
+        let counts = [
+            ("steps", self.steps),
+            ("samples", self.samples),
+            ("passes", self.passes),
+        ];
+        for (field, count) in counts {
             if count == Some(0) {
                 return Err(format!("training.{field} is 0; it must be at least 1"));
             }
@@ -167,7 +179,8 @@ impl TrainingRecipe {
                 ));
             }
         }
-        if self.steps.is_none() && self.samples.is_none() && self.seconds.is_none() {
+        let is_endless = counts.iter().all(|(_, count)| count.is_none());
+        if is_endless && self.seconds.is_none() {
             return Err(
                 "training has no end; give training.steps (--steps), training.samples (--samples) or training.seconds (--time)"
                     .into(),

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::ConfigError;
 use super::preset::{DEFAULT_PRESET, Preset};
 use super::purpose::{DEFAULT_PURPOSE, DEFAULT_RECIPE, Purposes, RECIPES_ARE_FOR};
-use super::recipe::{ModelRecipe, Recipe, TrainingRecipe};
+use super::recipe::{ENDS, ModelRecipe, Recipe, TrainingRecipe};
 use super::table::{merge, nearest, parse_pair, set};
 use crate::engine::Loss;
 use crate::model::{Hints, Network, SizeBudget, size_to_budget, value_layer};
@@ -33,9 +33,6 @@ const MOST_SEGMENTS: usize = 4096;
 
 /// Fewest parameters that a default budget goes down to, for very small signals.
 const SMALLEST_DEFAULT_BUDGET: usize = 2_000;
-
-/// The fields of a recipe's training that end a run.
-const ENDS: [&str; 3] = ["steps", "samples", "seconds"];
 
 /// What the user asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -314,10 +311,14 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         // Whole spans.
         *batch_size -= *batch_size % spectral::span(signal.samples, *batch_size);
     }
-    if let Some(samples) = recipe.training.samples.take() {
-        let steps = samples.div_ceil(recipe.training.batch_size as u64);
-        recipe.training.steps = Some(recipe.training.steps.map_or(steps, |s| s.min(steps)));
-    }
+    let batch_size = recipe.training.batch_size as u64;
+    let of_samples = recipe.training.samples.take();
+    let of_samples = of_samples.map(|samples| samples.div_ceil(batch_size));
+    let of_passes = recipe.training.passes.take();
+    let in_a_pass = (signal.samples as u64).div_ceil(batch_size);
+    let of_passes = of_passes.map(|passes| passes.saturating_mul(in_a_pass));
+    let ends = [recipe.training.steps, of_samples, of_passes];
+    recipe.training.steps = ends.into_iter().flatten().min();
     Ok(Resolved {
         recipe,
         network,

@@ -83,7 +83,10 @@ addEventListener("load", async () => {
       finger("pointerup", 2, -20);
       finger("pointerup", 3, 60);
       view.dispatchEvent(new KeyboardEvent("keydown", { key: "0", bubbles: true }));
-      document.querySelector("button.place")?.click();
+      const button = document.querySelector("button.place");
+      // All of its text on one line, and not a word a line.
+      found.button_is_wide = button && button.offsetWidth > 2 * button.offsetHeight && button.scrollWidth <= button.offsetWidth;
+      button?.click();
       found.transforms.push(state());
     }
 

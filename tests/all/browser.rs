@@ -211,6 +211,7 @@ fn pictures_are_zoomed_and_compared_in_a_browser() {
         assert_ne!(place_shown, start);
 
         assert_eq!(found["cut"], "inset(0px 0px 0px 25%)");
+        assert_eq!(found["button_is_wide"], true, "{found}");
         assert_eq!(
             (&found["over_is_last"], &found["under_is_first"]),
             (&true.into(), &true.into())

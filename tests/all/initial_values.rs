@@ -1,7 +1,7 @@
 //! Every registered layer kind at the start: counts, costs and how the initial numbers are spread.
 
 use burn::tensor::{Device, Tensor};
-use inr::model::layers::{FourierKan, ReluInit, Residual, SplineKan};
+use inr::model::layers::{FourierKan, ReluInit, Residual, SplineKan, StafInit};
 use inr::model::{Layer, LayerConfig};
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::json;
@@ -88,9 +88,10 @@ fn expectation(config: &LayerConfig, d_in: usize) -> Option<Expectation> {
             )
         }
         LayerConfig::Staf(l) => {
-            let bound = match l.first {
-                true => 1.0 / d_in as f64,
-                false => siren(l.omega_0),
+            let bound = match (l.init, l.first) {
+                (StafInit::Pytorch, _) => torch,
+                (StafInit::Siren, true) => 1.0 / d_in as f64,
+                (StafInit::Siren, false) => siren(l.omega_0),
             };
             (
                 d_in * l.width + l.width + 3 * l.terms,
@@ -194,6 +195,11 @@ fn expectation(config: &LayerConfig, d_in: usize) -> Option<Expectation> {
                 features * l.width,
                 vec![Law::Uniform(bound), Law::Uniform(torch)],
             )
+        }
+        LayerConfig::ChebyshevKan(l) if l.edge_constants => {
+            let count = (l.degree + 1) * d_in * l.width;
+            let deviation = f64::from(l.gain) / (((l.degree + 1) * d_in) as f64).sqrt();
+            (count, count, vec![Law::Normal(vec![deviation])])
         }
         LayerConfig::ChebyshevKan(l) => normal_features(l.degree * d_in, l.width, l.gain),
         LayerConfig::RbfKan(l) => {

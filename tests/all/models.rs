@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use burn::tensor::Device;
 use inr::config::{PRESETS, Request, Resolved, SignalFacts, resolve};
-use inr::engine::{Engine, TiledEngine};
+use inr::engine::{Batch, BurnEngine, Engine, Loss, TiledEngine};
 use inr::model::file::{FORMAT, Header, Model, ModelFileError};
 use inr::model::{
     Hints, LAYER_KINDS, LayerConfig, Network, NetworkError, SizeBudget, size_to_budget,
@@ -12,7 +13,7 @@ use inr::model::{
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
 
-use super::numbers::{is_link, uniform_f32};
+use super::numbers::{assert_close, is_link, uniform_f32};
 
 /// A picture of 512 x 512 samples with `d_out` channels.
 fn facts(d_out: usize) -> SignalFacts {
@@ -135,6 +136,53 @@ fn every_layer_kind_can_be_sized() {
                 let found = network.parameter_count();
                 let error = (found as f64 / budget as f64 - 1.0).abs();
                 assert!(error < 0.03, "{}: {found} instead of {budget}", kind.name);
+            }
+        }
+    }
+}
+
+/// A step of every preset on a picture, a sound and a shape, on the CPU tile by tile and by burn's automatic differentiation.
+#[test]
+fn both_engines_agree_on_the_gradient_of_every_preset() {
+    for (kind, d_in, d_out, seconds) in [
+        ("image", 2, 3, None),
+        ("sound", 1, 1, Some(2.0)),
+        ("shape", 3, 1, None),
+    ] {
+        let facts = SignalFacts {
+            kind,
+            seconds,
+            ..super::recipes::facts(d_in, d_out)
+        };
+        for known in PRESETS {
+            let mut request = Request {
+                model: Some(known.name.to_string()),
+                ..Request::default()
+            };
+            request.set("model.parameters", 3_000);
+            let network = resolve(&request, &facts).unwrap().network;
+            let parameters = network.initialize(6);
+            let rows = 40;
+            let batch = Batch {
+                coordinates: uniform_f32(33, rows * d_in, -1.0, 1.0),
+                targets: uniform_f32(34, rows * d_out, -1.0, 1.0),
+                ..Batch::default()
+            };
+            let run = |engine: &mut dyn Engine| {
+                let mut gradients = parameters.zeros_like();
+                let measured = engine
+                    .loss_and_gradients(&network, &parameters, &batch, Loss::Mse, &mut gradients)
+                    .unwrap();
+                (measured.loss, gradients)
+            };
+            let (found, gradients) = run(&mut TiledEngine::default());
+            let (expected, plain) = run(&mut BurnEngine::new(Device::flex()));
+            let context = format!("{} on a {kind}", known.name);
+            assert_close(&[found], &[expected], 1e-3, &context);
+            for (found, expected) in gradients.tensors.iter().zip(&plain.tensors) {
+                let context = format!("{context}, by {}", found.name);
+                // Phases of thousands of radians, as of a sound, keep three digits in f32.
+                assert_close(&found.values, &expected.values, 2e-2, &context);
             }
         }
     }

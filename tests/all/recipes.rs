@@ -47,6 +47,8 @@ fn the_networks_of_the_papers_have_as_many_parameters_as_published() {
         ("gauss", 2, 3, 198_915),
         // 2·256 + 256, 2 (256² + 256), 256·3 + 3.
         ("relu", 2, 3, 133_123),
+        // x and ten octaves of two waves of each coordinate, 42·256 + 256, 3 (256² + 256), 256·3 + 3.
+        ("pe", 2, 3, 209_155),
         // The phases of five filters, 5·256, 4 (256² + 256), 256·3 + 3.
         ("bacon", 2, 3, 265_219),
         // The SIREN and 15 numbers for each of the four activations.
@@ -84,7 +86,7 @@ fn the_coordinates_of_the_papers_reach_the_ends_of_the_axes() {
 /// The layer before a last one without a width takes that of the signal, and leaves it open in the recipe.
 #[test]
 fn values_in_0_1_have_as_many_channels_as_the_signal() {
-    for name in ["fkan", "sl2a", "staf", "wire"] {
+    for name in ["fkan", "pe", "sl2a", "staf", "wire"] {
         for d_out in [1, 3] {
             let resolved = paper(name, &facts(2, d_out));
             let [.., values, LayerConfig::Rescale(last)] = resolved.network.layers() else {
@@ -152,6 +154,27 @@ fn recipes_stretch_values_as_their_authors_do() {
             let resolved = resolve(&request, &facts);
             resolved.unwrap_or_else(|e| panic!("{}, {recipe}: {e}", preset.name));
         }
+    }
+}
+
+/// Authors count passes, and a picture of another size takes other steps for as many: 500 of 96, and of 64, steps of 4,096 samples.
+#[test]
+fn a_recipe_makes_as_many_passes_as_its_authors() {
+    for (samples, steps) in [(768 * 512, 48_000), (512 * 512, 32_000), (1000, 500)] {
+        let mut facts = facts(2, 3);
+        facts.samples = samples;
+        let training = paper("fkan", &facts).recipe.training;
+        assert_eq!(training.steps, Some(steps));
+        assert_eq!(training.passes, None);
+        // With an end of one's own they are left out.
+        let mut request = Request {
+            model: Some("fkan".into()),
+            recipe: Some("paper".into()),
+            ..Request::default()
+        };
+        request.set("training.seconds", 10.0);
+        let training = resolve(&request, &facts).unwrap().recipe.training;
+        assert_eq!((training.steps, training.seconds), (None, Some(10.0)));
     }
 }
 

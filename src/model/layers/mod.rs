@@ -40,6 +40,7 @@ use serde::{Deserialize, Serialize};
 pub use registry::LayerKind;
 pub use relu::ReluInit;
 pub use spline_kan::Residual;
+pub use staf::StafInit;
 pub use wavelet_kan::Wavelet;
 
 use super::layer::{Layer, MOST_OUTPUTS};

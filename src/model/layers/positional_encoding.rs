@@ -1,8 +1,10 @@
-//! `positional-encoding`: y = [x | cos(2^l π x) | sin(2^l π x)], l = 0..L−1, of every coordinate (NeRF, Mildenhall et al. 2020, eq. 4, and x beside it
-//! as in the authors' code).
+//! `positional-encoding`: y = [x | cos(2^l s x) | sin(2^l s x)], l = 0..L−1, of every coordinate, s = π (NeRF, Mildenhall et al. 2020, eq. 4, and x beside
+//! it as in the authors' code) or 1 (those of others, FINER's among them).
 //!
 //! Shapes: x `[n, d_in]`, y `[n, d_in + 2 L d_in]`, octave l of coordinate i in column l·d_in + i of its block. Nothing is trained.
 //! Derivative: see [`super::waves`].
+
+use std::f32::consts::PI;
 
 use burn::tensor::Tensor;
 use rand::rngs::StdRng;
@@ -10,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::layer::{Hints, Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::{Parameter, ParameterSpec};
+use super::positive;
 use super::waves::Waves;
 
 /// Most octaves: 2²³ periods over an axis are as many as f32 tells apart.
@@ -25,6 +28,20 @@ pub struct PositionalEncoding {
     /// Whether x is kept beside its waves.
     #[serde(default = "default_with_input")]
     pub with_input: bool,
+    /// s, the factor on x within the waves, at most π.
+    #[serde(default = "default_input_scale", skip_serializing_if = "is_default")]
+    pub input_scale: f32,
+}
+
+/// An axis [-1, 1] then holds 2^l whole waves.
+fn default_input_scale() -> f32 {
+    PI
+}
+
+// Serde hands out a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_default(input_scale: &f32) -> bool {
+    *input_scale == default_input_scale()
 }
 
 fn default_with_input() -> bool {
@@ -36,20 +53,30 @@ impl PositionalEncoding {
         "x beside cos and sin of 2^l pi x, l = 0..L-1, positional encoding";
 
     pub(in super::super) fn examples() -> Vec<Self> {
-        let encoding = |octaves, with_input| Self {
+        let encoding = |octaves, with_input, input_scale| Self {
             octaves,
             with_input,
+            input_scale,
         };
-        vec![encoding(1, true), encoding(4, false)]
+        vec![
+            encoding(1, true, PI),
+            encoding(4, false, PI),
+            encoding(3, true, 1.0),
+        ]
     }
 
-    /// `[d_in, L d_in]`: 2^l in row i and column l·d_in + i.
+    /// Cycles over an axis of octave 0.
+    fn first_frequency(&self) -> f32 {
+        self.input_scale / PI
+    }
+
+    /// `[d_in, L d_in]`: 2^l s/π in row i and column l·d_in + i.
     fn matrix(&self, d_in: usize) -> Vec<f32> {
         let columns = self.octaves * d_in;
         let mut matrix = vec![0.0; d_in * columns];
         for (axis, row) in matrix.chunks_exact_mut(columns).enumerate() {
             for octave in 0..self.octaves {
-                row[octave * d_in + axis] = (1 << octave) as f32;
+                row[octave * d_in + axis] = (1 << octave) as f32 * self.first_frequency();
             }
         }
         matrix
@@ -75,13 +102,20 @@ impl Layer for PositionalEncoding {
     fn derive(&mut self, _d_in: usize, hints: &Hints) {
         let nyquist = hints.nyquist.iter().copied().reduce(f32::max);
         if let (Some(nyquist), 0) = (nyquist, self.octaves) {
-            // Octave l has 2^l cycles over an axis.
-            let octaves = nyquist.max(1.0).log2() as usize + 1;
+            let highest = nyquist / self.first_frequency();
+            let octaves = highest.max(1.0).log2() as usize + 1;
             self.octaves = octaves.min(MOST_OCTAVES);
         }
     }
 
     fn check(&self, _d_in: usize) -> Result<(), String> {
+        positive("input_scale", self.input_scale)?;
+        if self.input_scale > PI {
+            return Err(format!(
+                "input_scale is {}; it must be at most π, half a wave a side",
+                self.input_scale
+            ));
+        }
         match (1..=MOST_OCTAVES).contains(&self.octaves) {
             true => Ok(()),
             false => Err(format!(

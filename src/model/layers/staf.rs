@@ -1,10 +1,10 @@
 //! `staf`: y = Σ_t c_t sin(ω_t z + φ_t), t = 1..τ, z = x W + b, with c, ω and φ trained and shared by the units of the layer (STAF, Morsali et al.
-//! 2025, eq. 4).
+//! 2025, eq. 4), and with `skip` y = z + Σ_t ..., as the authors have it on pictures behind the first layer.
 //!
 //! Shapes: x `[n, d_in]`, W `[d_in, d_out]`, b `[d_out]`, c, ω, φ `[τ]`, y `[n, d_out]`.
 //! Init: ω in 30 U(0, 1), φ in U(±π), c = ±√|l| with l of a Laplace distribution of the scale 1/(2τ) (authors' code; §4 of the paper), W as in SIREN with
-//! ω₀ = 30, b in U(±1/√d_in).
-//! Derivative: dy = Σ_t c_t ω_t cos(ω_t z + φ_t) (dx W).
+//! ω₀ = 30 or, as in the authors' code, as b in U(±1/√d_in).
+//! Derivative: dy = (Σ_t c_t ω_t cos(ω_t z + φ_t) + 1 with `skip`) (dx W).
 
 use std::f32::consts::PI;
 
@@ -18,7 +18,7 @@ use super::super::parameters::{Parameter, ParameterSpec};
 use super::affine::{self, PreparedWeight};
 use super::trigonometry::reduce_phase;
 use super::{has_width, is_open, positive};
-use crate::kernels::elementwise::multiply_in_place;
+use crate::kernels::elementwise::{axpy, multiply_in_place};
 use crate::kernels::sinusoids::{Terms, sinusoids, sinusoids_backward};
 
 /// A matrix, a bias and a trained sum of sinusoids.
@@ -37,6 +37,29 @@ pub struct Staf {
     /// Whether the layer reads coordinates, which selects SIREN's first-layer init.
     #[serde(default)]
     pub first: bool,
+    /// Whether z itself is added to the sum.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip: bool,
+    /// How W starts.
+    #[serde(default, skip_serializing_if = "is_siren")]
+    pub init: StafInit,
+}
+
+/// How the matrix of a `staf` layer starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StafInit {
+    /// As in a sine layer with the same ω₀ (Sitzmann et al. 2020, §3.2).
+    #[default]
+    Siren,
+    /// The default of PyTorch, with which the authors start.
+    Pytorch,
+}
+
+// Serde hands out a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_siren(init: &StafInit) -> bool {
+    *init == StafInit::Siren
 }
 
 /// τ = 5 (authors' code).
@@ -53,13 +76,19 @@ impl Staf {
         "sum_t c_t sin(omega_t z + phi_t), z = x W + b, trained and shared by a layer, STAF";
 
     pub(in super::super) fn examples() -> Vec<Self> {
-        let staf = |terms, omega_0, first| Self {
+        let staf = |terms, omega_0, first, skip, init| Self {
             width: 5,
             terms,
             omega_0,
             first,
+            skip,
+            init,
         };
-        vec![staf(5, 30.0, true), staf(2, 10.0, false)]
+        vec![
+            staf(5, 30.0, true, false, StafInit::Siren),
+            staf(2, 10.0, false, false, StafInit::Siren),
+            staf(3, 10.0, false, true, StafInit::Pytorch),
+        ]
     }
 
     /// Value and derivative at z, by element.
@@ -73,7 +102,10 @@ impl Staf {
             value = value + phase.clone().sin() * c.clone();
             slope = slope + phase.cos() * (c * omega);
         }
-        [value, slope]
+        match self.skip {
+            true => [value + z, slope.add_scalar(1.0)],
+            false => [value, slope],
+        }
     }
 }
 
@@ -108,11 +140,14 @@ impl Layer for Staf {
     }
 
     fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {
-        let bound = match self.first {
-            true => 1.0 / d_in as f32,
-            false => (6.0 / d_in as f32).sqrt() / self.omega_0,
+        let count = d_in * self.width;
+        let weight = match (self.init, self.first) {
+            (StafInit::Pytorch, _) => init::torch_default(rng, count, d_in),
+            (StafInit::Siren, true) => init::uniform(rng, count, 1.0 / d_in as f32),
+            (StafInit::Siren, false) => {
+                init::uniform(rng, count, (6.0 / d_in as f32).sqrt() / self.omega_0)
+            }
         };
-        let weight = init::uniform(rng, d_in * self.width, bound);
         let bias = init::torch_default(rng, self.width, d_in);
         let laplace = 1.0 / (2.0 * self.terms as f32);
         let amplitudes = (0..self.terms).map(|_| {
@@ -169,6 +204,10 @@ impl Layer for Staf {
         let (z, slope) = tile.tape.split_at_mut(tile.output.len());
         z.copy_from_slice(tile.output);
         sinusoids(z, terms(tile.parameters), tile.output, slope);
+        if self.skip {
+            axpy(1.0, z, tile.output);
+            slope.iter_mut().for_each(|slope| *slope += 1.0);
+        }
     }
 
     fn backward_tile(&self, d_in: usize, tile: TileBackward) {
