@@ -126,6 +126,7 @@ impl Session<'_> {
             device: self.device.name.clone(),
             seed: training.seed,
             training: TrainingReport {
+                recipe: recipe.training.recipe.clone(),
                 steps: state.step,
                 batch_size: training.batch_size,
                 samples_seen: state.step * training.batch_size as u64,

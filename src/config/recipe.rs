@@ -59,6 +59,9 @@ const MOST_DRAWN: usize = 1 << 24;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingRecipe {
+    /// Whose recipe it is, as `--recipe` names it; none is ours. Most authors quote a running PSNR, which is then told beside the final one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
     /// Stop after this many optimizer steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
@@ -115,6 +118,7 @@ fn is_one(candidates: &usize) -> bool {
 impl Default for TrainingRecipe {
     fn default() -> Self {
         Self {
+            recipe: None,
             steps: None,
             samples: None,
             passes: None,

@@ -239,6 +239,10 @@ fn draft(request: &Request, kind: &str) -> Result<Draft, ConfigError> {
     for (path, value) in layer_settings {
         set(&mut table, path, value.clone()).map_err(ConfigError::Field)?;
     }
+    if whose != DEFAULT_RECIPE {
+        let whose = Value::String(whose.to_string());
+        set(&mut table, "training.recipe", whose).map_err(ConfigError::Field)?;
+    }
     set(&mut table, "model.preset", Value::String(name.to_string())).map_err(ConfigError::Field)?;
 
     let recipe = parse(table)?;

@@ -86,6 +86,9 @@ impl ModelReport {
 /// How it was trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainingReport {
+    /// Whose recipe it was, if it was not ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
     /// Optimizer steps.
     pub steps: u64,
     /// Samples a step.

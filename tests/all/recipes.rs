@@ -188,17 +188,22 @@ fn a_fit_follows_the_recipe_that_it_is_asked_for() {
     let recipe = place.text("run/recipe.toml");
     assert!(recipe.contains("kind = \"adam\""), "{recipe}");
     assert!(recipe.contains("learning_rate = 0.0001"), "{recipe}");
+    // Its running PSNR is told beside the final one: by the command, in the report, and on the page.
+    let run = "fit icon.png --model siren --out run --resume";
+    let said = place.run(&format!("{run} {tiny}")).done().stderr;
+    assert!(
+        said.contains("running PSNR, which the authors of"),
+        "{said}"
+    );
+    assert_eq!(place.json("run/report.json")["training"]["recipe"], "paper");
+    place.run("report run -o page.html").done();
+    assert!(place.text("page.html").contains("running PSNR"));
     // Given back as a config file it is the same recipe.
     place
         .run("fit icon.png --config run/recipe.toml --device cpu --out again")
         .done();
     assert_eq!(place.text("again/recipe.toml"), recipe);
-    // So does the command of the run with --resume, and what else it is asked for is not dropped without a word.
-    place
-        .run(&format!(
-            "fit icon.png --model siren {tiny} --out run --resume"
-        ))
-        .done();
+    // What else a whole recipe is asked for is not dropped without a word.
     place.fit("icon.png --model siren --out ours");
     for line in [
         "--config ours/recipe.toml --recipe paper --out new",

@@ -18,7 +18,7 @@ pub(super) struct Found {
     runs: Vec<FoundRun>,
     /// The fits of comparisons that failed, and what was to be fitted.
     failures: Vec<(InputReport, ComparedFailure)>,
-    /// Whose recipe each folder followed; of a single run it is not known.
+    /// Whose recipe each folder followed.
     recipes: Vec<Option<String>>,
 }
 
@@ -59,8 +59,10 @@ impl Found {
     fn look_into(&mut self, folder: &Path) -> Result<(), CliError> {
         let path = folder.join(folder::COMPARE);
         let Some(bytes) = read(&path)? else {
-            self.recipes.push(None);
-            return self.add(folder, None);
+            self.add(folder, None)?;
+            let recipe = self.runs.last().map(|run| &run.report.training.recipe);
+            self.recipes.push(recipe.cloned().flatten());
+            return Ok(());
         };
         let name = folder.display();
         let report: CompareReport = parse(&path, &bytes)?;
