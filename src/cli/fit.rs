@@ -15,7 +15,7 @@ use super::{CliError, Outcome, interrupt, print};
 use crate::config::{Resolved, SignalFacts, check, resolve};
 use crate::device;
 use crate::report::{RunReport, format_count, to_json};
-use crate::signal::{self, Signal};
+use crate::signal::{self, Footprint, Signal};
 use crate::train::StoppedBy;
 
 /// Fit a network to a picture, a sound or a shape; keeps the model, the reconstruction and a report
@@ -121,7 +121,10 @@ impl Fit {
             folder::MODEL,
             report.model.bytes as f64 / 1e3
         ));
-        if let Some(running) = running_sentence(&report) {
+        // That of an area is of other values than the final one.
+        if resolved.recipe.training.footprint == Footprint::Point
+            && let Some(running) = running_sentence(&report)
+        {
             talk.say(&running);
         }
         let place = quoted(&folder.path().to_string_lossy());
@@ -198,6 +201,6 @@ fn running_sentence(report: &RunReport) -> Option<String> {
     let highest = running.reduce(f64::max)?;
     let last = curve.last()?.running_psnr_db;
     Some(format!(
-        "running PSNR, which the authors of a recipe like {recipe} mostly quote: {last:.2} dB at the end, {highest:.2} dB at most"
+        "running PSNR, which the authors of a recipe like {recipe} mostly quote: {last:.2} dB at the end, {highest:.2} dB at the highest point of the curve"
     ))
 }

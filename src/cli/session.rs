@@ -91,6 +91,20 @@ impl Session<'_> {
             self.talk.say(&format!("{name}: {remark}"));
         }
         let metrics = render::measure(self.signal, &rendering)?;
+        let stopped_by = match (stopped_by, training.budget.target_psnr_db) {
+            // The last steps may have reached it unseen.
+            (StoppedBy::Steps | StoppedBy::Time, Some(target)) => {
+                let psnr_db = match metrics.get("psnr_db") {
+                    Some(psnr_db) => psnr_db,
+                    None => render::measure_psnr_db(self.signal, &rendering)?,
+                };
+                match psnr_db >= target {
+                    true => StoppedBy::Target,
+                    false => stopped_by,
+                }
+            }
+            _ => stopped_by,
+        };
         let reconstruction = format!(
             "{}.{}",
             folder::RECONSTRUCTION,
@@ -200,9 +214,12 @@ impl Session<'_> {
             .map_err(|e| e.to_string())
             .and_then(|text| toml::from_str(text).map_err(|e| e.message().to_string()))
             .map_err(|reason| damaged(folder::RECIPE, reason))?;
-        if let Some(difference) =
-            train::first_difference(&json!(recipe), &json!(self.resolved.recipe))
-        {
+        let mut wanted = self.resolved.recipe.clone();
+        if recipe.training.recipe.is_none() {
+            // Runs of before it was kept have the same settings without the name.
+            wanted.training.recipe = None;
+        }
+        if let Some(difference) = train::first_difference(&json!(recipe), &json!(wanted)) {
             return Err(self.other_run(difference));
         }
         let checkpoint = self.folder.read(folder::CHECKPOINT)?;

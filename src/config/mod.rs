@@ -13,7 +13,7 @@ mod table;
 pub use preset::{About, DEFAULT_PRESET, Family, PRESETS, Preset};
 pub use purpose::{DEFAULT_PURPOSE, DEFAULT_RECIPE};
 pub use quantity::{parse_count, parse_seconds};
-pub use recipe::{ModelRecipe, Recipe, TrainingRecipe};
+pub use recipe::{ModelRecipe, Recipe, TrainingRecipe, is_end};
 pub use resolve::{CUSTOM, Request, Resolved, SignalFacts, check, resolve};
 pub use table::nearest;
 

@@ -18,7 +18,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::ConfigError;
-use super::recipe::ENDS;
+use super::recipe::{ENDS, is_end};
 use super::table::{nearest, parse_pair, set};
 
 /// The purpose that every model has and that changes nothing.
@@ -102,7 +102,10 @@ impl Purposes {
     ) -> Result<(), ConfigError> {
         for setting in self.settings.get(purpose).into_iter().flatten() {
             let (path, value) = parse_pair(setting).map_err(ConfigError::Field)?;
-            let is_set = flags.iter().any(|(flag, _)| *flag == path);
+            let is_set = flags.iter().any(|(flag, _)| {
+                let rest = path.strip_prefix(flag.as_str());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            });
             let Some(field) = path.strip_prefix("training.") else {
                 continue;
             };
@@ -158,12 +161,6 @@ impl Purposes {
             suggestion.map_or_else(String::new, |s| format!("; did you mean {s:?}?"))
         )))
     }
-}
-
-/// Whether a field ends a run.
-fn is_end(path: &str) -> bool {
-    let field = path.strip_prefix("training.");
-    field.is_some_and(|field| ENDS.contains(&field))
 }
 
 /// Whether two values are equal, or equal numbers of which one is whole.

@@ -52,6 +52,12 @@ pub struct ModelRecipe {
 /// The fields of a training that end a run.
 pub(super) const ENDS: [&str; 4] = ["steps", "samples", "passes", "seconds"];
 
+/// Whether a field of a recipe, given with its path, ends a run.
+pub fn is_end(path: &str) -> bool {
+    let field = path.strip_prefix("training.");
+    field.is_some_and(|field| ENDS.contains(&field))
+}
+
 /// The most samples that are drawn for a step.
 const MOST_DRAWN: usize = 1 << 24;
 
@@ -186,7 +192,7 @@ impl TrainingRecipe {
         let is_endless = counts.iter().all(|(_, count)| count.is_none());
         if is_endless && self.seconds.is_none() {
             return Err(
-                "training has no end; give training.steps (--steps), training.samples (--samples) or training.seconds (--time)"
+                "training has no end; give training.steps (--steps), training.samples (--samples), training.passes or training.seconds (--time)"
                     .into(),
             );
         }

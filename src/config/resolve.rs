@@ -195,15 +195,24 @@ fn draft(request: &Request, kind: &str) -> Result<Draft, ConfigError> {
     Purposes::check([&recipes, &recipes_of_file], whose, DEFAULT_RECIPE, name)?;
     purposes.apply(purpose, &mut table)?;
     recipes.apply(whose, &mut table)?;
-    if let Some(source) = request.file.as_deref().filter(|_| has_own_layers) {
+    let training_of_file = file.get("training").and_then(Value::as_table);
+    let recipe_of_file = training_of_file
+        .and_then(|training| training.get("recipe"))
+        .and_then(Value::as_str);
+    let is_whole = has_own_layers && training_of_file.is_some_and(|t| t.contains_key("optimizer"));
+    if let Some(source) = request.file.as_deref().filter(|_| is_whole) {
         // Laid over them, it would undo them without a word.
-        let asked = [
-            (&purposes, &purposes_of_file, purpose),
-            (&recipes, &recipes_of_file, whose),
-        ];
-        for (of_preset, of_file, asked) in asked {
-            if !of_file.has(asked) {
-                of_preset.check_kept(asked, &file, source, &request.settings)?;
+        let flags = &request.settings;
+        if !purposes_of_file.has(purpose) {
+            purposes.check_kept(purpose, &file, source, flags)?;
+        }
+        if recipe_of_file.unwrap_or(DEFAULT_RECIPE) != whose && !recipes_of_file.has(whose) {
+            recipes.check_kept(whose, &file, source, flags)?;
+            if let (Some(own), Some(_)) = (recipe_of_file, &request.recipe) {
+                return Err(ConfigError::Field(format!(
+                    "--recipe {whose}: {}, a whole recipe, is the one called {own}; leave --recipe out, or start another run without that recipe",
+                    source.display()
+                )));
             }
         }
     }
@@ -217,8 +226,11 @@ fn draft(request: &Request, kind: &str) -> Result<Draft, ConfigError> {
         && preset_of_file != Some(name)
         && let Some(model) = model_of_preset
     {
-        // A model named on the command line replaces the layers of the file.
+        // A model named on the command line replaces the layers of the file, which is then nobody's recipe.
         table.insert("model".into(), model);
+        if let Some(Value::Table(training)) = table.get_mut("training") {
+            training.remove("recipe");
+        }
     }
     let mut flags = Table::new();
     let (layer_settings, settings): (Vec<_>, Vec<_>) = request
@@ -226,11 +238,13 @@ fn draft(request: &Request, kind: &str) -> Result<Draft, ConfigError> {
         .iter()
         .partition(|(path, _)| path.starts_with("model.layers."));
     for (path, value) in settings {
-        if path == "model.preset" {
-            return Err(ConfigError::Field(format!(
-                "model.preset cannot be set here; give --model {} instead",
-                value.as_str().unwrap_or("NAME")
-            )));
+        for (name, flag) in [("model.preset", "--model"), ("training.recipe", "--recipe")] {
+            if path == name {
+                return Err(ConfigError::Field(format!(
+                    "{name} cannot be set here; give {flag} {} instead",
+                    value.as_str().unwrap_or("NAME")
+                )));
+            }
         }
         set(&mut flags, path, value.clone()).map_err(ConfigError::Field)?;
     }
@@ -239,7 +253,7 @@ fn draft(request: &Request, kind: &str) -> Result<Draft, ConfigError> {
     for (path, value) in layer_settings {
         set(&mut table, path, value.clone()).map_err(ConfigError::Field)?;
     }
-    if whose != DEFAULT_RECIPE {
+    if whose != DEFAULT_RECIPE && (!has_own_layers || recipes_of_file.has(whose)) {
         let whose = Value::String(whose.to_string());
         set(&mut table, "training.recipe", whose).map_err(ConfigError::Field)?;
     }

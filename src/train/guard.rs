@@ -10,7 +10,7 @@ const EXPLOSION: f64 = 10.0;
 const SHARE_OF_START: f64 = 0.5;
 /// ... which counts as no less than this, with values in [-1, 1]: a network that begins where most of a signal lies starts with next to no loss, and
 /// the first batch with the rest of it is no explosion.
-const LEAST_START: f64 = 0.1;
+const LEAST_START: f64 = 0.01;
 /// How far the running mean looks back, in steps.
 const MEMORY: f64 = 20.0;
 
@@ -126,6 +126,17 @@ mod tests {
         }
         assert!(guard.accept(measured(1e-3)));
         assert!(!guard.accept(measured(0.2)));
+    }
+
+    /// The loss of silence of a sound with a peak 17 dB above its mean.
+    #[test]
+    fn a_quiet_signal_that_is_lost_again_is_an_explosion() {
+        let mut guard = Guard::default();
+        assert!(guard.accept(measured(0.02)));
+        for _ in 0..200 {
+            assert!(guard.accept(measured(1e-4)));
+        }
+        assert!(!guard.accept(measured(0.02)));
     }
 
     #[test]

@@ -154,15 +154,7 @@ impl Run<'_> {
         loop {
             if let Some(reason) = budget.reached(state.step, state.seconds) {
                 finish(state, above_db, listener);
-                // The last steps may have reached it unseen.
-                return match &target {
-                    Some(target)
-                        if measure_psnr_db(engine, &state.parameters)? >= target.psnr_db =>
-                    {
-                        Ok(StoppedBy::Target)
-                    }
-                    _ => Ok(reason),
-                };
+                return Ok(reason);
             }
             let known = feed.fill(state.step, engine, &state.parameters)?;
             let measured = engine.loss_and_gradients(

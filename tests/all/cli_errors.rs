@@ -315,6 +315,8 @@ fn numbers_out_of_range() {
         ("--set model.layers.0.omega_0=nan", "omega_0"),
         ("--set model.layers.0.width=0", "width"),
         ("--set model.preset=wire", "--model wire"),
+        ("--set training.recipe=paper", "--recipe paper"),
+        ("--set training.passes=0", "training.passes"),
         ("--params 1000000M", "parameters"),
     ] {
         fails(

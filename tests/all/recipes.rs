@@ -167,14 +167,22 @@ fn a_recipe_makes_as_many_passes_as_its_authors() {
         assert_eq!(training.steps, Some(steps));
         assert_eq!(training.passes, None);
         // With an end of one's own they are left out.
-        let mut request = Request {
-            model: Some("fkan".into()),
-            recipe: Some("paper".into()),
-            ..Request::default()
+        let with = |path: &str, value: toml::Value| {
+            let mut request = Request {
+                model: Some("fkan".into()),
+                recipe: Some("paper".into()),
+                ..Request::default()
+            };
+            request.set(path, value);
+            let training = resolve(&request, &facts).unwrap().recipe.training;
+            (training.steps, training.seconds)
         };
-        request.set("training.seconds", 10.0);
-        let training = resolve(&request, &facts).unwrap().recipe.training;
-        assert_eq!((training.steps, training.seconds), (None, Some(10.0)));
+        let batch = samples.min(4096) as i64;
+        assert_eq!(with("training.seconds", 10.0.into()), (None, Some(10.0)));
+        assert_eq!(with("training.steps", 7.into()), (Some(7), None));
+        let of_samples = with("training.samples", (3 * batch).into());
+        assert_eq!(of_samples, (Some(3), None));
+        assert_eq!(with("training.passes", 1.into()), (Some(steps / 500), None));
     }
 }
 
@@ -210,10 +218,30 @@ fn a_fit_follows_the_recipe_that_it_is_asked_for() {
         "--config ours/recipe.toml --for upsampling --out new",
         "--config run/recipe.toml --for upsampling --out new",
         "--resume --out ours --recipe paper",
+        "--config run/recipe.toml --recipe ours --out new",
     ] {
         let ended = place.run(&format!("fit icon.png --device cpu {line}"));
-        ended.failed(2, &["a whole recipe, has", "leave --"]);
+        ended.failed(2, &["a whole recipe, ", "leave --"]);
     }
+    // A run with a setting of its own goes on by the flags of the recipe, and another model is nobody's.
+    let own = "fit icon.png --model siren --recipe paper --out own";
+    let rate = "--set training.optimizer.learning_rate=5e-4";
+    place.run(&format!("{own} {TINY} {rate}")).done();
+    place.run(&format!("{own} --resume --device cpu")).done();
+    let line =
+        "fit icon.png --config run/recipe.toml --model relu --params 2k --out relu --device cpu";
+    place.run(line).done();
+    assert_eq!(
+        place.json("relu/report.json")["training"].get("recipe"),
+        None
+    );
+    // A comparison makes as many passes as it is asked for.
+    let line = "compare icon.png --models siren --params 1k --batch 2048 --set training.passes=600 --out passes --device cpu";
+    place.run(line).done();
+    assert_eq!(
+        place.json("passes/siren/report.json")["training"]["steps"],
+        1200
+    );
 
     // Authors ran them on pictures, which is said of anything else.
     let remark = "--recipe paper is for pictures";

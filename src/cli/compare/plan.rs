@@ -9,7 +9,7 @@ use super::super::talk::Talk;
 use super::holdout::{self, HeldOutInput};
 use super::{CliError, Compare, InputRows, SizeMatch, inputs};
 use crate::config::{
-    DEFAULT_PURPOSE, DEFAULT_RECIPE, Preset, Request, Resolved, SignalFacts, check, resolve,
+    DEFAULT_PURPOSE, DEFAULT_RECIPE, Preset, Request, Resolved, SignalFacts, check, is_end, resolve,
 };
 use crate::device::Chosen;
 use crate::report::{
@@ -307,7 +307,7 @@ impl Compare {
             }
             _ => (),
         }
-        if !gives(&["training.steps", "training.samples", "training.seconds"]) {
+        if !named.iter().any(|path| is_end(path)) {
             request.set("training.steps", DEFAULT_STEPS);
         }
         Ok(request)

@@ -59,9 +59,11 @@ impl Found {
     fn look_into(&mut self, folder: &Path) -> Result<(), CliError> {
         let path = folder.join(folder::COMPARE);
         let Some(bytes) = read(&path)? else {
+            let known = self.runs.len();
             self.add(folder, None)?;
-            let recipe = self.runs.last().map(|run| &run.report.training.recipe);
-            self.recipes.push(recipe.cloned().flatten());
+            let new = self.runs[known..].iter();
+            let recipes = new.map(|run| run.report.training.recipe.clone());
+            self.recipes.extend(recipes);
             return Ok(());
         };
         let name = folder.display();

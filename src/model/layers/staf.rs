@@ -2,8 +2,8 @@
 //! 2025, eq. 4), and with `skip` y = z + Σ_t ..., as the authors have it on pictures behind the first layer.
 //!
 //! Shapes: x `[n, d_in]`, W `[d_in, d_out]`, b `[d_out]`, c, ω, φ `[τ]`, y `[n, d_out]`.
-//! Init: ω in 30 U(0, 1), φ in U(±π), c = ±√|l| with l of a Laplace distribution of the scale 1/(2τ) (authors' code; §4 of the paper), W as in SIREN with
-//! ω₀ = 30 or, as in the authors' code, as b in U(±1/√d_in).
+//! Init: ω in ω₀ U(0, 1), φ in U(±π), c = ±√|l| with l of a Laplace distribution of the scale 1/(2τ) (authors' code; §4 of the paper), W as in SIREN
+//! or, as in the authors' code, as b in U(±1/√d_in).
 //! Derivative: dy = (Σ_t c_t ω_t cos(ω_t z + φ_t) + 1 with `skip`) (dx W).
 
 use std::f32::consts::PI;
@@ -34,7 +34,7 @@ pub struct Staf {
     /// ω₀: the frequencies start within (0, ω₀).
     #[serde(default = "default_omega_0")]
     pub omega_0: f32,
-    /// Whether the layer reads coordinates, which selects SIREN's first-layer init.
+    /// Whether the layer reads coordinates, which selects SIREN's first-layer init, unless `init` is another.
     #[serde(default)]
     pub first: bool,
     /// Whether z itself is added to the sum.
