@@ -194,13 +194,13 @@ impl Fit {
 
 /// The running PSNR of a run by the recipe of others, which most of them quote.
 fn running_sentence(report: &RunReport) -> Option<String> {
-    let recipe = report.training.recipe.as_ref()?;
+    report.training.recipe.as_ref()?;
     report.metrics.get("psnr_db")?;
     let curve = &report.training.curve;
     let running = curve.iter().map(|point| point.running_psnr_db);
     let highest = running.reduce(f64::max)?;
     let last = curve.last()?.running_psnr_db;
     Some(format!(
-        "running PSNR, which the authors of a recipe like {recipe} mostly quote: {last:.2} dB at the end, {highest:.2} dB at the highest point of the curve"
+        "running PSNR, the figure that most papers quote: {last:.2} dB at the end, {highest:.2} dB at the highest point of the curve"
     ))
 }

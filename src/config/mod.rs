@@ -3,6 +3,7 @@
 //! Every source is a TOML table. Flags are short forms of `path = value` pairs, so that `--steps 500` and
 //! `--set training.steps=500` are the same thing and there is one place where tables meet.
 
+mod draft;
 mod preset;
 mod purpose;
 mod quantity;
@@ -10,11 +11,12 @@ mod recipe;
 mod resolve;
 mod table;
 
+pub use draft::CUSTOM;
 pub use preset::{About, DEFAULT_PRESET, Family, PRESETS, Preset};
 pub use purpose::{DEFAULT_PURPOSE, DEFAULT_RECIPE};
 pub use quantity::{parse_count, parse_seconds};
 pub use recipe::{ModelRecipe, Recipe, TrainingRecipe, is_end};
-pub use resolve::{CUSTOM, Request, Resolved, SignalFacts, check, resolve};
+pub use resolve::{Request, Resolved, SignalFacts, check, resolve};
 pub use table::nearest;
 
 use std::path::PathBuf;

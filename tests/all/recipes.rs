@@ -199,10 +199,7 @@ fn a_fit_follows_the_recipe_that_it_is_asked_for() {
     // Its running PSNR is told beside the final one: by the command, in the report, and on the page.
     let run = "fit icon.png --model siren --out run --resume";
     let said = place.run(&format!("{run} {tiny}")).done().stderr;
-    assert!(
-        said.contains("running PSNR, which the authors of"),
-        "{said}"
-    );
+    assert!(said.contains("running PSNR, the figure that"), "{said}");
     assert_eq!(place.json("run/report.json")["training"]["recipe"], "paper");
     place.run("report run -o page.html").done();
     assert!(place.text("page.html").contains("running PSNR"));
