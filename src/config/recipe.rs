@@ -74,7 +74,7 @@ pub struct TrainingRecipe {
     /// Stop after this many samples: turned into steps, which are all that a resolved recipe has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samples: Option<u64>,
-    /// Stop after so many steps as this many passes over all samples take, the last batch of a pass being smaller or not: turned into steps too.
+    /// Stop after as many steps as this many passes over all samples take, the smaller last batch of each being one: turned into steps too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passes: Option<u64>,
     /// Stop after this many seconds.

@@ -1,5 +1,7 @@
 //! What ends a run: steps, seconds, and the PSNR that is asked for.
 
+use serde_json::Value;
+
 use super::program::Place;
 
 #[test]
@@ -28,6 +30,13 @@ fn the_first_limit_that_is_reached_ends_the_run() {
     assert_eq!(missed["training"]["steps"], 5);
 }
 
+/// The last running PSNR of a report and its final one, in dB.
+fn last_and_final(report: &Value) -> [f64; 2] {
+    let curve = report["training"]["curve"].as_array().unwrap();
+    let running = &curve.last().unwrap()["running_psnr_db"];
+    [running, &report["metrics"]["psnr_db"]].map(|db| db.as_f64().unwrap())
+}
+
 /// PSNR of a sound is that of full scale, which a quiet one reaches with larger errors of what is learnt.
 #[test]
 fn a_quiet_sound_reaches_its_target_when_a_loud_one_does() {
@@ -51,10 +60,8 @@ fn a_quiet_sound_reaches_its_target_when_a_loud_one_does() {
         let report = place.run(&line).done().json();
         let training = &report["training"];
         assert_eq!(training["stopped_by"], "target", "{training}");
-        let curve = training["curve"].as_array().unwrap();
-        let last = curve.last().unwrap()["running_psnr_db"].as_f64().unwrap();
         // The mean of the last 20 batches, of a fit that grows by less than 3 dB in them.
-        let psnr_db = report["metrics"]["psnr_db"].as_f64().unwrap();
+        let [last, psnr_db] = last_and_final(&report);
         assert!((psnr_db - last).abs() < 3.0, "{last} for {psnr_db}");
         (training["steps"].as_u64().unwrap(), last)
     });
@@ -74,9 +81,7 @@ fn a_target_that_the_last_steps_reach_is_reached() {
         place.run(&line).done().json()
     };
     let free = run("");
-    let curve = free["training"]["curve"].as_array().unwrap();
-    let running = curve.last().unwrap()["running_psnr_db"].as_f64().unwrap();
-    let measured = free["metrics"]["psnr_db"].as_f64().unwrap();
+    let [running, measured] = last_and_final(&free);
     assert!(measured > running + 0.2, "{measured} and {running}");
     let aimed = run(&format!("--target-psnr {}", measured - 0.1));
     assert_eq!(aimed["training"]["steps"], 15);
@@ -95,9 +100,7 @@ fn a_target_ends_a_run_for_upsampling() {
         place.run(&line).done().json()
     };
     let free = run("");
-    let curve = free["training"]["curve"].as_array().unwrap();
-    let running = curve.last().unwrap()["running_psnr_db"].as_f64().unwrap();
-    let measured = free["metrics"]["psnr_db"].as_f64().unwrap();
+    let [running, measured] = last_and_final(&free);
     assert!(measured > running + 0.5, "{measured} and {running}");
     let aimed = run(&format!("--target-psnr {}", 0.5 * (measured + running)));
     assert_eq!(aimed["training"]["stopped_by"], "target");
