@@ -32,7 +32,7 @@ pub struct Sine {
     #[serde(default)]
     pub first: bool,
     /// α, the factor on the initial weights; above 1 the network starts with higher frequencies ("Fast Neural Fields", ICLR 2025,
-    /// which scales all but the last layer), below 1 smoother, which suits Muon (docs/kan-on-pictures.md).
+    /// which scales all but the last layer), below 1 smoother, which suits Muon (docs/search-on-pictures.md).
     #[serde(default = "super::one")]
     pub weight_scale: f32,
 }
