@@ -19,6 +19,14 @@ pub(super) fn quoted(word: &str) -> String {
     }
 }
 
+/// The path of a file as a word that is not taken for a flag.
+pub(super) fn quoted_path(path: &str) -> String {
+    match path.starts_with('-') {
+        true => quoted(&format!("./{path}")),
+        false => quoted(path),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,6 +35,8 @@ mod tests {
     fn words_are_quoted_where_a_shell_would_split_them() {
         assert_eq!(quoted("out/a-siren/recipe.toml"), "out/a-siren/recipe.toml");
         assert_eq!(quoted("my photo.png"), "'my photo.png'");
+        assert_eq!(quoted_path("-a b.png"), "'./-a b.png'");
+        assert_eq!(quoted_path("a-b.png"), "a-b.png");
         assert_eq!(quoted("it's"), "'it'\\''s'");
         assert_eq!(quoted("sdf:torus(0.5,0.2)"), "'sdf:torus(0.5,0.2)'");
     }

@@ -1,5 +1,6 @@
 //! `inr compare`.
 
+mod contenders;
 mod holdout;
 mod inputs;
 mod plan;
@@ -34,6 +35,7 @@ Examples:
   inr compare assets/harbour.png --models siren,wire --holdout 2 --out out/held-out
   inr compare assets/harbour.png --models fourier-kan,siren --params 50k --time 30s --out out/30s
   inr compare assets/harbour.png --models siren,wire --steps 200 --json --out out/siren-wire
+  inr compare assets/harbour.png --models all,all:paper --time 60s --out out/authors
 
 Every model gets 1,000 steps and 200,000 parameters, or as many as the input has samples, unless
 flags say otherwise. Markdown tables are printed. The folder out/<name>-compare (of several
@@ -50,7 +52,8 @@ pub(super) struct Compare {
     /// Pictures, sounds, shapes, and folders of them
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// The networks, separated by commas: names of inr models, all, or a family such as kan or classical
+    /// The networks, separated by commas: names of inr models, all, or a family such as kan or classical; with a recipe behind a colon
+    /// (siren:paper, all:paper) by that recipe
     #[arg(long, value_name = "NAMES", value_delimiter = ',', required = true)]
     models: Vec<String>,
     /// What the networks have in common: parameters (the default without --recipe and --for), bytes of the model file (4 for each of
@@ -323,7 +326,7 @@ impl<'a> Comparison<'a> {
         // A model has the same size with every seed.
         let first = self.plan.seeds.first();
         for run in input.runs.iter().filter(|run| Some(&run.seed) == first) {
-            self.talk.size(&run.model, &run.resolved);
+            self.talk.limits(&run.model, &run.resolved);
         }
     }
 }

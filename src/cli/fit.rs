@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::command_line::quoted;
+use super::command_line::{quoted, quoted_path};
 use super::flags::RunFlags;
 use super::folder::{self, Folder, FolderError};
 use super::load::load_signal;
@@ -84,7 +84,7 @@ impl Fit {
             device.name,
             device.reason
         ));
-        talk.size(&resolved.recipe.model.preset, &resolved);
+        talk.limits(&resolved.recipe.model.preset, &resolved);
         let segments = resolved.network.segments();
         if let Some(seconds) = layout.seconds().filter(|_| segments > 1) {
             let seconds = seconds / segments as f64;
@@ -136,7 +136,7 @@ impl Fit {
         if report.training.stopped_by == StoppedBy::Interrupt {
             talk.say(&format!(
                 "interrupted; go on with: inr fit {} --resume --out {place}",
-                quoted(&self.input.to_string_lossy())
+                quoted_path(&self.input.to_string_lossy())
             ));
             return Ok(Outcome::Interrupted);
         }

@@ -70,13 +70,15 @@ pub(super) enum FolderError {
     Exists(PathBuf),
     #[error("cannot write {0}: it is a folder, or lies in one that does not exist")]
     NoPlace(PathBuf),
+    #[error("{0} is not a regular file, and is not replaced; give another FILE")]
+    NotAFile(PathBuf),
     #[error("cannot write {path}: {source}")]
     Write {
         path: PathBuf,
         source: std::io::Error,
     },
     #[error(
-        "there is nothing to resume in {0}: it has no {CHECKPOINT}; give the folder of a run with --out, or leave --resume out"
+        "there is nothing to resume in {0}: it has no {CHECKPOINT}; give the folder of a run with --out, or leave --resume out, with --force if it holds what an early end left"
     )]
     NoCheckpoint(PathBuf),
     #[error(
@@ -87,8 +89,16 @@ pub(super) enum FolderError {
         "{folder} holds another run ({difference}); give the flags of the first run, --force to start again, or --out DIR to write elsewhere"
     )]
     OtherRun { folder: PathBuf, difference: String },
+    #[error(
+        "{folder} holds a run of inr {version}, which may train otherwise than this one; give --force to start again, or --out DIR to write elsewhere"
+    )]
+    OtherVersion { folder: PathBuf, version: String },
     #[error("{path} is damaged ({reason}); give --force to start again")]
     Damaged { path: PathBuf, reason: String },
+    #[error(
+        "{path} is damaged ({reason}); delete it and give --resume, and it is made again of what lies beside it, or give --force to start again"
+    )]
+    DamagedReport { path: PathBuf, reason: String },
     #[error("cannot read {path}: {source}")]
     Read {
         path: PathBuf,
@@ -227,13 +237,20 @@ pub(super) fn check_file(path: &Path, force: bool) -> Result<(), FolderError> {
     if path.is_dir() || !parent(path).is_dir() {
         return Err(FolderError::NoPlace(path.to_owned()));
     }
+    if path.exists() && !path.is_file() {
+        return Err(FolderError::NotAFile(path.to_owned()));
+    }
     Ok(())
 }
 
 /// Writes a single file in one go, unless it exists and `force` is not given.
 pub(super) fn write_file(path: &Path, bytes: &[u8], force: bool) -> Result<(), FolderError> {
     check_file(path, force)?;
-    write_atomically(path, bytes)
+    // Of a link the file that it leads to is replaced.
+    match path.canonicalize() {
+        Ok(file) => write_atomically(&file, bytes),
+        Err(_) => write_atomically(path, bytes),
+    }
 }
 
 /// The folder that a file lies in.

@@ -65,6 +65,8 @@ impl CliError {
     fn exit_code(&self) -> u8 {
         use crate::config::ConfigError;
         use crate::render::{EncodeError, MeshEncodeError, RenderError};
+        use crate::signal::SignalError;
+        use crate::train::CheckpointError;
         use folder::FolderError;
         match self {
             Self::Usage(_)
@@ -74,8 +76,11 @@ impl CliError {
             | Self::Folder(
                 FolderError::NoCheckpoint(_)
                 | FolderError::NoComparison(_)
-                | FolderError::OtherRun { .. },
+                | FolderError::OtherRun { .. }
+                | FolderError::OtherVersion { .. },
             )
+            | Self::Signal(SignalError::Target(_))
+            | Self::Checkpoint(CheckpointError::OtherRecipe(_))
             | Self::Render(
                 RenderError::Request(_)
                 | RenderError::Encode(

@@ -49,13 +49,17 @@ impl Models {
                     false => "",
                 };
                 text += &format!(
-                    "{}{default}: {}. {}. {}. Recipes: {}.\n",
+                    "{}{default}: {}. {}. {}. Recipes: {}.",
                     preset.name,
                     about.summary,
                     about.when,
                     about.paper,
                     preset.recipes().join(", ")
                 );
+                for (recipe, deviations) in &about.deviations {
+                    text += &format!(" Not as theirs in {recipe}: {deviations}.");
+                }
+                text.push('\n');
             }
         }
         text += "\nLayer kinds, for the [[model.layers]] of a config file:\n\n";

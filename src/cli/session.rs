@@ -9,7 +9,7 @@ use super::folder::{self, Folder, FolderError};
 use super::interrupt::{self, AtOnce};
 use super::talk::{Talk, format_duration};
 use crate::config::{Recipe, Resolved};
-use crate::device::Chosen;
+use crate::device::{Chosen, is_same_arithmetic};
 use crate::model::Parameters;
 use crate::model::file::{FORMAT, Header, Model};
 use crate::render::{self, Field, Metrics, Rendering};
@@ -182,33 +182,46 @@ impl Session<'_> {
         let report: Option<RunReport> = report
             .map(|bytes| serde_json::from_slice(&bytes))
             .transpose()
-            .map_err(|e| damaged(folder::REPORT, e.to_string()))?;
+            .map_err(|e| FolderError::DamagedReport {
+                path: self.folder.file(folder::REPORT),
+                reason: e.to_string(),
+            })?;
         let input = InputReport::new(self.input, &self.signal.layout());
         let was_another = || self.other_run(format!("{} was another then", input.path));
-        if let Some(report) = report.as_ref().filter(|report| report.input != input) {
-            return Err(match report.input.path == input.path {
-                true => was_another(),
-                false => self.other_run(format!(
-                    "it is of {}, not of {}",
-                    report.input.path, input.path
-                )),
-            });
-        }
-        let checksum = report.as_ref().and_then(|report| report.checksum);
-        if checksum.is_some_and(|checksum| checksum != self.signal.checksum()) {
-            return Err(was_another());
-        }
-        if let Some(report) = report.as_ref().filter(|report| report.version != VERSION) {
-            return Err(self.other_run(format!("it is of inr {}", report.version)));
-        }
-        if let Some(report) = report
-            .as_ref()
-            .filter(|report| report.device != self.device.name)
-        {
-            return Err(self.other_run(format!(
-                "it ran on {}, not on {}",
-                report.device, self.device.name
-            )));
+        if let Some(report) = &report {
+            let is_same_content = match report.checksum {
+                Some(checksum) => checksum == self.signal.checksum(),
+                None => report.input.path == input.path,
+            };
+            // The same file may be named from elsewhere.
+            if report.input.layout != input.layout || !is_same_content {
+                return Err(match report.input.path == input.path {
+                    true => was_another(),
+                    false => self.other_run(format!(
+                        "it is of {}, not of {}",
+                        report.input.path, input.path
+                    )),
+                });
+            }
+            if report.version != VERSION {
+                return Err(FolderError::OtherVersion {
+                    folder: self.folder.path().to_owned(),
+                    version: report.version.clone(),
+                }
+                .into());
+            }
+            // The number of threads changes no bit, but how far a run comes in its seconds.
+            let has_clock = self.resolved.recipe.training.seconds.is_some();
+            let is_same_device = match has_clock {
+                true => report.device == self.device.name,
+                false => is_same_arithmetic(&report.device, &self.device.name),
+            };
+            if !is_same_device {
+                return Err(self.other_run(format!(
+                    "it ran on {}, not on {}",
+                    report.device, self.device.name
+                )));
+            }
         }
         let recipe: Recipe = std::str::from_utf8(&recipe)
             .map_err(|e| e.to_string())
@@ -272,7 +285,15 @@ impl Session<'_> {
         if self.resume
             && let Some(bytes) = self.folder.read(folder::CHECKPOINT)?
         {
-            let state = self.resumed(training, &bytes)?;
+            let state = self
+                .resumed(training, &bytes)
+                .map_err(|error| match error {
+                    CheckpointError::Damaged(reason) => CliError::from(FolderError::Damaged {
+                        path: self.folder.file(folder::CHECKPOINT),
+                        reason,
+                    }),
+                    other => other.into(),
+                })?;
             let name = &self.resolved.recipe.model.preset;
             self.talk
                 .say(&format!("{name}: resuming at step {}", state.step));

@@ -51,8 +51,11 @@ impl Talk {
         }
     }
 
-    /// That a model could not be sized as asked, if it could not.
-    pub fn size(&self, model: &str, resolved: &Resolved) {
+    /// What a model is not: of the size asked for, or as the authors of its recipe have it.
+    pub fn limits(&self, model: &str, resolved: &Resolved) {
+        if let Some(deviations) = resolved.deviations() {
+            self.say(&format!("{model}: not as theirs: {deviations}"));
+        }
         if let Some([asked, parameters]) = resolved.off_size() {
             self.say(&format!(
                 "{model} cannot come nearer to {} parameters than {}",

@@ -1,5 +1,7 @@
 //! The named models: one commented config file each, in `configs/`, built into the program.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
@@ -56,6 +58,9 @@ pub struct About {
     pub when: String,
     /// Where it comes from.
     pub paper: String,
+    /// What is not as others have it, for each of the recipes that are named after them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deviations: BTreeMap<String, String>,
 }
 
 /// A named model with the recipe that suits it.

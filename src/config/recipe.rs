@@ -103,6 +103,9 @@ pub struct TrainingRecipe {
     /// Whether what a network says beyond the range of the values is no error at samples that are at its end: white pixels of 8 or 16 bits, by up to
     /// 0.05, or the inside of an occupancy. Other signals, and footprints of an area, have no slack.
     pub slack: bool,
+    /// Whether the learning rates are those of a batch of all samples, and smaller batches have them times their share, as WIRE's authors do.
+    #[serde(skip_serializing_if = "is_false")]
+    pub rate_by_share: bool,
     /// How it is made small.
     pub optimizer: OptimizerConfig,
     /// How the learning rates fall.
@@ -113,6 +116,12 @@ pub struct TrainingRecipe {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_zero(weight: &f64) -> bool {
     *weight == 0.0
+}
+
+// Serde hands out a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 // Serde hands out a reference.
@@ -138,6 +147,7 @@ impl Default for TrainingRecipe {
             target: None,
             loss: Loss::Mse,
             slack: true,
+            rate_by_share: false,
             optimizer: OptimizerConfig::default(),
             schedule: Schedule::default(),
         }
@@ -147,20 +157,27 @@ impl Default for TrainingRecipe {
 impl TrainingRecipe {
     /// The trainer's record, for a signal of `samples` samples.
     pub fn training(&self, samples: usize) -> Training {
+        let batch_size = self.batch_size.min(samples);
+        let mut optimizer = self.optimizer.clone();
+        if self.rate_by_share {
+            let share = batch_size as f64 / samples as f64;
+            optimizer.learning_rate *= share;
+            optimizer.muon_learning_rate *= share;
+        }
         Training {
             budget: Budget {
                 steps: self.steps,
                 seconds: self.seconds,
                 target_psnr_db: self.target_psnr_db,
             },
-            batch_size: self.batch_size.min(samples),
+            batch_size,
             candidates: self.candidates,
             spectral_weight: self.spectral_weight,
             seed: self.seed,
             footprint: self.footprint,
             loss: self.loss,
             slack: self.slack,
-            optimizer: self.optimizer.clone(),
+            optimizer,
             schedule: self.schedule.clone(),
         }
     }

@@ -6,6 +6,7 @@ use toml::Value;
 
 use super::ConfigError;
 use super::draft::{Draft, draft};
+use super::preset::Preset;
 use super::purpose::{DEFAULT_RECIPE, RECIPES_ARE_FOR};
 use super::recipe::{ModelRecipe, Recipe, TrainingRecipe};
 use super::table::parse_pair;
@@ -129,6 +130,13 @@ pub struct Resolved {
 const SAME_SIZE: f64 = 0.03;
 
 impl Resolved {
+    /// What is not as others have it, when it is their recipe for a preset.
+    pub fn deviations(&self) -> Option<String> {
+        let recipe = self.recipe.training.recipe.as_ref()?;
+        let preset = Preset::find(&self.recipe.model.preset).ok()?;
+        preset.about().deviations.remove(recipe)
+    }
+
     /// The parameters asked for and those that the network has, when they differ noticeably.
     pub fn off_size(&self) -> Option<[usize; 2]> {
         let asked = self.asked?;

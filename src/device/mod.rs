@@ -131,6 +131,15 @@ pub fn is_cpu(name: &str) -> bool {
     name.split(' ').next() == Some(CPU)
 }
 
+/// Whether runs on devices of these names have the same bits: on a processor however many threads there are.
+pub fn is_same_arithmetic(one: &str, other: &str) -> bool {
+    let instructions = |name: &str| match is_cpu(name) {
+        true => name.split_once(", ").map(|(_, rest)| rest.to_string()),
+        false => None,
+    };
+    one == other || instructions(one).is_some() && instructions(one) == instructions(other)
+}
+
 /// A chosen device.
 #[derive(Debug, Clone)]
 pub struct Chosen {
@@ -259,6 +268,15 @@ mod tests {
         for text in ["", "cuda", "gpu:", "gpu:x", "cpu:1", "GPU"] {
             assert!(text.parse::<DeviceChoice>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn threads_change_no_arithmetic_and_instructions_do() {
+        let one = "cpu (1 thread, avx512)";
+        assert!(is_same_arithmetic(one, "cpu (2 threads, avx512)"));
+        assert!(!is_same_arithmetic(one, "cpu (1 thread, avx2)"));
+        assert!(!is_same_arithmetic(one, "Radeon, rev. 2, avx512)"));
+        assert!(is_same_arithmetic("Radeon", "Radeon"));
     }
 
     #[test]

@@ -5,12 +5,14 @@ mod tables;
 
 pub(in crate::report) use tables::RUNNING;
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::run::{InputReport, RunReport};
 use crate::render::Metrics;
-use crate::signal::Reduction;
+use crate::signal::{self, Reduction};
 use crate::train::StoppedBy;
 
 pub(crate) use means::distinct;
@@ -24,7 +26,7 @@ pub struct CompareReport {
     pub command: String,
     /// What it ran on.
     pub device: String,
-    /// Whose recipe the models were trained by, where it is not ours.
+    /// Whose recipe all models were trained by, where it is not ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
     /// How every input was reduced before it was fitted, if it was.
@@ -85,6 +87,9 @@ pub struct ComparedModel {
 pub struct ComparedFit {
     /// The seed of weights and sample order.
     pub seed: u64,
+    /// Whose recipe trained it, where it is not ours; None in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
     /// What was learnt of the distances of a shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Value>,
@@ -122,6 +127,24 @@ pub enum OffSize {
     Smaller,
 }
 
+impl OffSize {
+    /// Its name in the files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Larger => "larger",
+            Self::Smaller => "smaller",
+        }
+    }
+
+    /// Said behind the name of the model.
+    pub fn remark(self) -> &'static str {
+        match self {
+            Self::Larger => "larger than asked",
+            Self::Smaller => "smaller than asked",
+        }
+    }
+}
+
 impl ComparedFailure {
     /// Said behind the name of the model, and instead of what ended the fit.
     pub const REMARK: &'static str = "failed";
@@ -132,6 +155,7 @@ impl ComparedFit {
     pub fn new(run: &RunReport, folder: String) -> Self {
         Self {
             seed: run.seed,
+            recipe: run.training.recipe.clone(),
             target: run.input.layout.get("target").cloned(),
             parameters: run.model.parameters,
             off_size: None,
@@ -154,9 +178,7 @@ impl ComparedFit {
     pub fn remark(&self) -> Option<&'static str> {
         match (self.stopped_by, self.off_size) {
             (StoppedBy::Interrupt, _) => Some("interrupted"),
-            (_, Some(OffSize::Larger)) => Some("larger than asked"),
-            (_, Some(OffSize::Smaller)) => Some("smaller than asked"),
-            (_, None) => None,
+            (_, off_size) => off_size.map(OffSize::remark),
         }
     }
 
@@ -197,6 +219,12 @@ impl CompareReport {
         }
         self.means = means::means(&self.inputs, &self.seeds);
         self.ranks = means::ranks(&self.inputs, &self.seeds);
+    }
+
+    /// What to call the inputs, each by another name.
+    pub fn names(&self) -> Vec<String> {
+        let paths = self.inputs.iter().map(|input| &input.input.path);
+        signal::names(paths.map(Path::new))
     }
 
     /// A sentence on every fit that failed.

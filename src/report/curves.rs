@@ -6,11 +6,14 @@ use plotters::prelude::*;
 
 use crate::train::CurvePoint;
 
-/// Width of the picture, and its height with few curves, in pixels.
+/// Width of the plot, and its height with few curves, in pixels.
 const SIZE: (u32, u32) = (720, 440);
 
-/// The height that the name of a curve takes, in pixels.
-const NAME: u32 = 16;
+/// The height that the name of a curve takes, and about the width of one of its letters, in pixels.
+const NAME: (u32, u32) = (16, 7);
+
+/// Where the names begin, below the title, and how long the piece of the curve beside them is, in pixels.
+const LEGEND: (i32, i32) = (48, 18);
 
 /// Colours that stay apart for colour-blind readers (Okabe and Ito 2008), without the pale yellow.
 pub(super) const COLOURS: [RGBColor; 7] = [
@@ -32,8 +35,10 @@ pub type Curve = (String, Vec<CurvePoint>);
 /// An SVG of the running PSNR in dB of every curve over seconds of training; empty when there is no point at all.
 pub fn curves_svg(title: &str, curves: &[Curve]) -> String {
     let mut text = String::new();
-    let height = SIZE.1.max(NAME * curves.len() as u32 + 120);
-    let area = SVGBackend::with_string(&mut text, (SIZE.0, height)).into_drawing_area();
+    let height = SIZE.1.max(NAME.0 * curves.len() as u32 + 120);
+    let longest = curves.iter().map(|(name, _)| name.chars().count()).max();
+    let names = NAME.1 * longest.unwrap_or(0) as u32 + 40;
+    let area = SVGBackend::with_string(&mut text, (SIZE.0 + names, height)).into_drawing_area();
     // The only thing that can fail is the writing of a file, and this is a string.
     let drawn = draw(&area, title, curves);
     drop(area);
@@ -59,7 +64,9 @@ fn draw(
     // Whole multiples of 5 dB frame the curves.
     let range = (low / 5.0).floor() * 5.0..((high / 5.0).floor() + 1.0) * 5.0;
     area.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(area)
+    // The names stand beside the curves, which all of the plot belongs to.
+    let (plot, legend) = area.split_horizontally(SIZE.0);
+    let mut chart = ChartBuilder::on(&plot)
         .caption(title, ("sans-serif", 18))
         .margin(12)
         .x_label_area_size(40)
@@ -75,20 +82,18 @@ fn draw(
         let style = COLOURS[index % COLOURS.len()].stroke_width(2);
         let (dash, gap) = DASHES[index / COLOURS.len() % DASHES.len()];
         let line = points.iter().map(|p| (p.seconds, p.running_psnr_db));
-        let series = match gap {
+        match gap {
             0 => chart.draw_series(LineSeries::new(line, style))?,
             _ => chart.draw_series(DashedLineSeries::new(line, dash, gap, style))?,
         };
-        series
-            .label(name)
-            .legend(move |(x, y)| DashedPathElement::new([(x, y), (x + 18, y)], dash, gap, style));
+        let (top, length) = LEGEND;
+        let y = top + NAME.0 as i32 * index as i32;
+        let piece = [(0, y), (length, y)];
+        legend.draw(&DashedPathElement::new(piece, dash, gap, style))?;
+        let font = ("sans-serif", 12).into_font();
+        let at = (length + 6, y - 6);
+        legend.draw(&Text::new(name.as_str(), at, font))?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK)
-        .draw()?;
     area.present()?;
     Ok(())
 }

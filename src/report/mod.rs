@@ -31,6 +31,8 @@ pub fn to_json<T: serde::Serialize>(value: &T) -> String {
 /// A PSNR or another metric for people: two or four digits, or as many as small distances need; `inf` when there is no error.
 pub fn format_metric(name: &str, value: f64) -> String {
     match value.abs() {
+        // Without the sign of what is rounded to nothing.
+        size if name.ends_with("_db") && size < 0.005 => "0.00".into(),
         _ if name.ends_with("_db") => format!("{value:.2}"),
         size if size > 0.0 && size < 1e-4 => format!("{value:.2e}"),
         size if size < 1e-2 => format!("{value:.5}"),

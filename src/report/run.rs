@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::model::{LayerSummary, Network};
 use crate::render::Metrics;
-use crate::signal::{self, Layout};
+use crate::signal::Layout;
 use crate::train::{CurvePoint, StoppedBy};
 
 /// What was fitted.
@@ -50,11 +50,6 @@ impl InputReport {
             fields.remove("target");
         }
         self
-    }
-
-    /// What to call it: see [`signal::name`].
-    pub fn name(&self) -> String {
-        signal::name(Path::new(&self.path))
     }
 }
 

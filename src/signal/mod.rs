@@ -20,7 +20,7 @@ mod source;
 mod spectrum;
 
 use std::any::Any;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -345,6 +345,40 @@ pub fn name(path: &Path) -> String {
     }
 }
 
+/// What to call the results of several signals: their names, with those of the folders around them before these where they would be the
+/// same (`a/00.png` and `b/00.png`: `a-00` and `b-00`). The same file has the same name.
+pub fn names<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Vec<String> {
+    let folders = |path: &'a Path| {
+        let folders = path.parent().into_iter().flat_map(Path::components).rev();
+        let names = folders.filter_map(|folder| match folder {
+            Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+            _ => None,
+        });
+        match shape::formula(path) {
+            Some(_) => Vec::new(),
+            None => names.collect(),
+        }
+    };
+    let mut rest: Vec<(String, std::vec::IntoIter<String>)> = paths
+        .into_iter()
+        .map(|path| (name(path), folders(path).into_iter()))
+        .collect();
+    loop {
+        let names: Vec<String> = rest.iter().map(|(name, _)| name.clone()).collect();
+        let is_shared = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
+        let mut is_longer = false;
+        for (name, folders) in rest.iter_mut().filter(|(name, _)| is_shared(name)) {
+            if let Some(folder) = folders.next() {
+                *name = format!("{folder}-{name}");
+                is_longer = true;
+            }
+        }
+        if !is_longer {
+            return names;
+        }
+    }
+}
+
 fn open(path: &Path) -> Result<(&'static Kind, Source), SignalError> {
     let source = Source::open(path)?;
     let extension = source.extension();
@@ -370,6 +404,23 @@ mod tests {
                 assert!(x > -1.0 && x < 1.0);
                 assert!((x + cell_centre(n - 1 - i, n)).abs() < 1e-15);
             }
+        }
+    }
+
+    #[test]
+    fn signals_of_one_name_go_by_their_folders_too() {
+        for (paths, expected) in [
+            (&["a/x.png", "b/y.png"][..], &["x", "y"][..]),
+            (&["a/x.png", "b/x.jpg", "z.png"], &["a-x", "b-x", "z"]),
+            (&["x.png", "./b/x.png"], &["x", "b-x"]),
+            (&["a/c/x.png", "b/c/x.png"], &["a-c-x", "b-c-x"]),
+            (&["/x.png", "./x.png"], &["x", "x"]),
+            (
+                &["sdf:sphere(0.5)", "sdf:sphere(0.5)"],
+                &["sphere-0.5", "sphere-0.5"],
+            ),
+        ] {
+            assert_eq!(names(paths.iter().map(Path::new)), expected);
         }
     }
 

@@ -109,7 +109,10 @@ fn a_comparison_has_a_table_a_summary_and_a_folder_for_each_model() {
     place.run(&line).done();
     assert!(
         place.bytes("alone/model.safetensors")
-            == place.bytes(&format!("out/icon-compare/{}/model.safetensors", models[0]))
+            == place.bytes(&format!(
+                "out/icon-compare/{}-seed4/model.safetensors",
+                models[0]
+            ))
     );
 
     // Other runs of the same names are not replaced unasked.
@@ -433,7 +436,7 @@ fn several_seeds_have_a_folder_each_and_a_deviation() {
         place.bytes("alone/model.safetensors")
             == place.bytes("out/compare/leaf/wire-seed7/model.safetensors")
     );
-    // One picture, and a single seed, which needs no folder of its own.
+    // One picture, and a single seed, whose folder says which.
     let line = format!("compare icon.png --models siren --seed 5 {TINY}");
     let (table, summary) = results(&place, place.run(&line), "out/icon-compare");
     assert_eq!(cells(&table)[0][0], "model");
@@ -441,14 +444,15 @@ fn several_seeds_have_a_folder_each_and_a_deviation() {
         (&summary["seeds"], &summary["means"]),
         (&json!([5]), &json!([]))
     );
-    assert_eq!(place.json("out/icon-compare/siren/report.json")["seed"], 5);
+    assert_eq!(
+        place.json("out/icon-compare/siren-seed5/report.json")["seed"],
+        5
+    );
 }
 
 #[test]
 fn a_comparison_that_cannot_be_is_refused_before_the_first_fit() {
     let place = Place::new();
-    std::fs::create_dir(place.path("other")).unwrap();
-    std::fs::copy(place.path("leaf.png"), place.path("other/icon.png")).unwrap();
     place.write("cut.png", &place.bytes("icon.png")[..300]);
     let before = place.files("");
     let refused = |line: &str, code: i32, words: &[&str]| {
@@ -458,9 +462,9 @@ fn a_comparison_that_cannot_be_is_refused_before_the_first_fit() {
         assert!(place.files("") == before, "{line}");
     };
     refused(
-        "icon.png other/icon.png --models siren",
+        "icon.png ./icon.png --models siren",
         2,
-        &["icon.png and other/icon.png", "rename"],
+        &["icon.png and ./icon.png are the same"],
     );
     refused(
         "icon.png cut.png --models siren",

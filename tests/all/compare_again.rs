@@ -78,7 +78,7 @@ fn a_comparison_reads_back_what_is_finished_and_does_the_rest() {
             .replace(&version, "\"version\": \"0.0.9\"")
             .as_bytes(),
     );
-    place.run(&more).failed(2, &["it is of inr 0.0.9"]);
+    place.run(&more).failed(2, &["holds a run of inr 0.0.9"]);
     place.write("out/compare/icon/siren/report.json", report.as_bytes());
     assert!(place.files("") == before);
 }
@@ -107,7 +107,7 @@ fn a_comparison_is_resumed_only_with_what_it_began_with() {
     );
     refused(
         &format!("{line} --seed 1"),
-        &["training.seed was 0 and is now 1"],
+        &["its table has siren, which is not asked for now"],
     );
     refused(
         &format!("{line} --holdout 2"),

@@ -231,7 +231,7 @@ fn runs_of_one_input_share_a_page() {
         .iter()
         .map(|row| row[1].clone())
         .collect();
-    for name in ["wire seed 0", "d seed 1", "e seed 1"] {
+    for name in ["wire seed 0", "wire (d) seed 1", "wire (e) seed 1"] {
         assert!(names.contains(&name.to_string()), "{names:?}");
     }
     // Nor are runs with other recipes one model with several seeds.
@@ -241,7 +241,7 @@ fn runs_of_one_input_share_a_page() {
     assert!(!html.contains("Means over"));
     let mut names = [&rows(&html)[1][1], &rows(&html)[2][1]];
     names.sort_unstable();
-    assert_eq!(names, ["b seed 0", "f seed 2"]);
+    assert_eq!(names, ["wire (b) seed 0", "wire (f) seed 2"]);
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn the_runs_of_comparisons_share_a_page() {
     let mut names: Vec<&str> = rows.iter().map(|row| &*row[1]).collect();
     names.retain(|name| name.contains("siren") || name.contains("wire"));
     names.sort_unstable();
-    let both = ["other/siren", "two/siren", "wire"];
+    let both = ["siren (other)", "siren (two)", "wire"];
     let fits = both.map(|name| [0, 1].map(|seed| format!("{name} seed {seed}")));
     let mut expected = [both.map(String::from).to_vec(), fits.concat()].concat();
     expected.sort_unstable();

@@ -35,14 +35,16 @@ fn recipes_of_authors_and_inputs_of_several_kinds_have_their_columns() {
     let last = &curve.last().unwrap()["running_psnr_db"];
     assert_eq!(model["running_psnr_db"], *last);
     assert_eq!(rows[4][4], format!("{:.2}", last.as_f64().unwrap()));
-    // Joined with runs of another recipe it is not said.
+    // Joined with runs of another recipe, those of authors say that they are.
     place.fit("icon.png --model siren --out ours");
-    for (folders, is_said) in [("c", true), ("c c/icon/siren", true), ("c ours", false)] {
+    for (folders, is_mixed) in [("c", false), ("c c/icon/siren", false), ("c ours", true)] {
         place
             .run(&format!("report {folders} -o d.html --force"))
             .done();
         let page = place.text("d.html");
-        assert_eq!(page.contains("running PSNR, dB</th>"), is_said, "{folders}");
+        assert!(page.contains("running PSNR, dB</th>"), "{folders}");
+        assert_eq!(page.contains("siren:paper"), is_mixed, "{folders}");
+        assert_eq!(page.contains("<dt>Recipe</dt>"), !is_mixed, "{folders}");
     }
 }
 
@@ -63,4 +65,14 @@ fn a_model_that_cannot_have_the_size_asked_for_says_so() {
             .text("c/report.html")
             .contains(">larger than asked</span>")
     );
+    let data = place.text("c/compare.csv");
+    assert!(data.contains(",larger,") && !data.contains(",smaller,"));
+    // So do the mean over inputs and a page of several folders.
+    let line = "compare icon.png leaf.png --models siren,hash-kan --params 200 --steps 1 --batch 32 --device cpu --out d";
+    let tables = place.run(line).done().stdout;
+    let marked = tables.matches("| hash-kan (larger than asked) |");
+    assert_eq!(marked.count(), 3, "{tables}");
+    place.run("report c d -o e.html").done();
+    let page = place.text("e.html");
+    assert!(page.contains(">larger than asked</span>"));
 }

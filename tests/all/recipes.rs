@@ -100,6 +100,58 @@ fn values_in_0_1_have_as_many_channels_as_the_signal() {
     }
 }
 
+/// WIRE's authors multiply 5e-3 by the share of the picture that is in a batch of 256², at most all of it.
+#[test]
+fn the_rate_of_wire_follows_the_share_of_a_batch() {
+    for (samples, rate) in [
+        (768 * 512, 5e-3 / 6.0),
+        (512 * 512, 5e-3 / 4.0),
+        (256 * 256, 5e-3),
+        (64 * 64, 5e-3),
+    ] {
+        let mut facts = facts(2, 3);
+        facts.samples = samples;
+        let training = paper("wire", &facts).recipe.training.training(samples);
+        let found = training.optimizer.learning_rate;
+        assert!((found - rate).abs() < 1e-9, "{samples}: {found}");
+        let ours = resolve(&Request::default(), &facts)
+            .unwrap()
+            .recipe
+            .training;
+        let adam = ours.training(samples).optimizer;
+        assert_eq!(adam.learning_rate, ours.optimizer.learning_rate);
+    }
+}
+
+/// What is said of a recipe is said of one that is there.
+#[test]
+fn deviations_are_those_of_recipes() {
+    let mut said = 0;
+    for preset in PRESETS {
+        let recipes = preset.recipes();
+        for recipe in preset.about().deviations.keys() {
+            assert!(
+                recipes.contains(recipe) && recipe != DEFAULT_RECIPE,
+                "{}",
+                preset.name
+            );
+            said += 1;
+        }
+    }
+    assert!(said >= 10);
+    let place = Place::new();
+    let line = format!("fit icon.png --model gkan --recipe paper {TINY} --out g");
+    let told = place.run(&line).done().stderr;
+    assert!(
+        told.contains("gkan: not as theirs: they give it the indices"),
+        "{told}"
+    );
+    let ours = place.run(&format!("fit icon.png --model gkan {TINY} --out h"));
+    assert!(!ours.done().stderr.contains("theirs"));
+    let models = place.run("models").done().stdout;
+    assert!(models.contains("Not as theirs in paper: they give it the indices"));
+}
+
 #[test]
 fn a_recipe_of_the_authors_is_that_of_one_optimizer_and_can_be_changed() {
     assert!(with_recipe().count() >= 7);

@@ -41,6 +41,9 @@ fn within(folder: &Path, talk: &Talk) -> Result<Vec<PathBuf>, CliError> {
                 "{}: left out, for it is neither a picture nor a sound nor a shape",
                 path.display()
             )),
+            Err(
+                error @ (SignalError::UnsupportedFormat { .. } | SignalError::EncodedSound { .. }),
+            ) => talk.say(&format!("left out: {error}")),
             Err(error) => return Err(error.into()),
         }
     }
@@ -53,22 +56,27 @@ fn within(folder: &Path, talk: &Talk) -> Result<Vec<PathBuf>, CliError> {
     }
 }
 
-/// The names of the inputs without folder and ending, which name the folders of their results.
+/// The names of the folders of the results.
 ///
 /// # Errors
-/// When two of them are the same.
+/// When two inputs are the same, or would have the same folder.
 pub(super) fn names(inputs: &[PathBuf]) -> Result<Vec<String>, CliError> {
-    let mut names: Vec<String> = Vec::new();
-    for input in inputs {
-        let name = signal::name(input);
-        if let Some(other) = names.iter().position(|other| *other == name) {
+    let names = signal::names(inputs.iter().map(PathBuf::as_path));
+    let files: Vec<Option<PathBuf>> = inputs
+        .iter()
+        .map(|input| input.canonicalize().ok())
+        .collect();
+    for index in 1..inputs.len() {
+        let is_same = |other: &usize| {
+            names[*other] == names[index] || files[index].is_some() && files[*other] == files[index]
+        };
+        if let Some(other) = (0..index).find(is_same) {
             return Err(CliError::Usage(format!(
-                "{} and {} would both have their results in {name}; rename one of them, or compare them one at a time",
+                "{} and {} are the same, or would have the same folder for their results; give one of them, or compare them one at a time",
                 inputs[other].display(),
-                input.display()
+                inputs[index].display()
             )));
         }
-        names.push(name);
     }
     Ok(names)
 }

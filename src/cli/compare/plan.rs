@@ -4,24 +4,17 @@ use std::path::{Path, PathBuf};
 
 use super::super::folder::{self, Folder, FolderError};
 use super::super::load::load_signal;
-use super::super::session::{Session, model};
+use super::super::session::Session;
 use super::super::talk::Talk;
+use super::contenders::{Contender, Entry};
 use super::holdout::{self, HeldOutInput};
-use super::{CliError, Compare, InputRows, SizeMatch, inputs};
-use crate::config::{
-    DEFAULT_PURPOSE, DEFAULT_RECIPE, Preset, Request, Resolved, SignalFacts, check, is_end, resolve,
-};
+use super::{CliError, Compare, InputRows, inputs};
+use crate::config::{DEFAULT_RECIPE, Resolved};
 use crate::device::Chosen;
 use crate::report::{
     CompareReport, ComparedFit, ComparedInput, ComparedModel, InputReport, RunReport,
 };
 use crate::signal::{self, Layout, Reduction, Signal};
-
-/// Parameters of every model of a comparison without `--params`, or as many as the signal has samples if that is less.
-const DEFAULT_PARAMETERS: usize = 200_000;
-
-/// Optimizer steps of every model of a comparison without `--steps` and `--time`.
-const DEFAULT_STEPS: i64 = 1000;
 
 /// Most seeds by their number.
 const MOST_SEEDS: u32 = 1000;
@@ -54,6 +47,7 @@ pub(super) struct PlannedInput {
 
 /// One fit.
 pub(super) struct PlannedRun {
+    /// The model as it was named.
     pub model: String,
     pub seed: u64,
     pub resolved: Resolved,
@@ -102,13 +96,16 @@ impl Compare {
             goes_on,
             earlier: Vec::new(),
         };
-        if let ([models, left_out], Some(recipe)) = (self.models(), &self.flags.recipe)
-            && !models.is_empty()
-            && !left_out.is_empty()
-        {
+        let left_out = self.contenders()?.left_out;
+        if !left_out.is_empty() {
+            let names: Vec<String> = left_out.iter().map(Contender::name).collect();
+            let recipe = match &self.flags.recipe {
+                Some(recipe) => format!("recipe called {recipe}"),
+                None => "such recipe".into(),
+            };
             talk.say(&format!(
-                "left out, for they have no recipe called {recipe}: {}",
-                left_out.join(", ")
+                "left out, for they have no {recipe}: {}",
+                names.join(", ")
             ));
         }
         for (input, name) in files.iter().zip(&names) {
@@ -152,30 +149,6 @@ impl Compare {
             return Err(FolderError::NoComparison(path).into());
         }
         Ok(plan)
-    }
-
-    /// The names of the models asked for, with every group replaced by those of it that are not named themselves and have the recipe
-    /// asked for; then the names of those that have it not.
-    fn models(&self) -> [Vec<String>; 2] {
-        let (mut models, mut left_out): (Vec<String>, Vec<String>) = Default::default();
-        for name in &self.models {
-            let Some(group) = Preset::group(name) else {
-                models.push(name.clone());
-                continue;
-            };
-            for preset in group {
-                let known = || self.models.iter().chain(&models).chain(&left_out);
-                if known().any(|model| model == preset.name) {
-                    continue;
-                }
-                let recipe = self.flags.recipe.as_deref();
-                match recipe.is_none_or(|recipe| preset.recipes().iter().any(|own| own == recipe)) {
-                    true => models.push(preset.name.to_string()),
-                    false => left_out.push(preset.name.to_string()),
-                }
-            }
-        }
-        [models, left_out]
     }
 
     /// The seeds asked for: a single number says how many.
@@ -227,11 +200,15 @@ impl Compare {
             reduced = Some(held_out.describe(&layout));
         }
         let mut runs = Vec::new();
-        for (model, seed, resolved) in self.resolve(source.signal.as_ref(), seeds)? {
-            // Seed 0 lies where a comparison without --seeds has it, which can so be gone on with.
-            let name = match (seeds, seed) {
-                ([], _) | (_, 0) => model.clone(),
-                _ => format!("{model}-seed{seed}"),
+        for entry in self.resolve(source.signal.as_ref(), seeds)? {
+            let Entry {
+                contender,
+                seed,
+                resolved,
+            } = entry;
+            let name = match seed {
+                0 => contender.folder(),
+                _ => format!("{}-seed{seed}", contender.folder()),
             };
             let place = place.join(name);
             let wanted = &resolved.recipe.reconstruction;
@@ -251,7 +228,7 @@ impl Compare {
                 false => None,
             };
             runs.push(PlannedRun {
-                model,
+                model: contender.name(),
                 seed,
                 resolved,
                 folder,
@@ -267,114 +244,6 @@ impl Compare {
             reduced,
         })
     }
-
-    /// What every model is asked for, but its name and seed.
-    fn request(&self, samples: usize) -> Result<Request, CliError> {
-        let mut request = self.flags.request()?;
-        let is_default = |choice: &Option<String>, default: &str| {
-            choice.as_deref().unwrap_or(default) == default
-        };
-        if !is_default(&request.purpose, DEFAULT_PURPOSE)
-            || !is_default(&request.recipe, DEFAULT_RECIPE)
-        {
-            // Models for a purpose, or with the recipes of their authors, have the sizes and budgets that these need.
-            return match self.size_match {
-                Some(SizeMatch::Params | SizeMatch::Bytes) => Err(CliError::Usage(
-                    "--match params and bytes do not go with --for or --recipe, which give every model the size that it needs; leave --match out"
-                        .into(),
-                )),
-                Some(SizeMatch::None) | None => Ok(request),
-            };
-        }
-        let size_match = self.size_match.unwrap_or(SizeMatch::Params);
-        let named: Vec<String> = request
-            .settings
-            .iter()
-            .map(|(path, _)| path.clone())
-            .collect();
-        let gives = |paths: &[&str]| named.iter().any(|path| paths.contains(&&**path));
-        let has_size = gives(&["model.parameters"]);
-        match size_match {
-            SizeMatch::None if has_size => {
-                return Err(CliError::Usage(
-                    "--match none leaves every model its own size; leave --params out, or --match"
-                        .into(),
-                ));
-            }
-            SizeMatch::Params | SizeMatch::Bytes if !has_size => {
-                let parameters = DEFAULT_PARAMETERS.min(samples.max(1));
-                request.set("model.parameters", parameters as i64);
-            }
-            _ => (),
-        }
-        if !named.iter().any(|path| is_end(path)) {
-            request.set("training.steps", DEFAULT_STEPS);
-        }
-        Ok(request)
-    }
-
-    /// Every model with every seed.
-    fn resolve(
-        &self,
-        signal: &dyn Signal,
-        seeds: &[u32],
-    ) -> Result<Vec<(String, u64, Resolved)>, CliError> {
-        let request = self.request(signal.samples())?;
-        let [models, _] = self.models();
-        if models.is_empty() {
-            return Err(CliError::Usage(format!(
-                "no model of --models {} has the recipe asked for",
-                self.models.join(",")
-            )));
-        }
-        if let Some(model) = twice(&models) {
-            return Err(CliError::Usage(format!("--models names {model} twice")));
-        }
-        if let Some(seed) = twice(seeds) {
-            return Err(CliError::Usage(format!("--seeds names {seed} twice")));
-        }
-        let by_name = |model: &String| Request {
-            model: Some(model.clone()),
-            ..request.clone()
-        };
-        for model in &models {
-            check(&by_name(model), signal.layout().kind())?;
-        }
-        let facts = SignalFacts::of(signal);
-        let seeds: Vec<Option<u32>> = match seeds {
-            [] => vec![None],
-            seeds => seeds.iter().copied().map(Some).collect(),
-        };
-        let mut runs = Vec::new();
-        for model in &models {
-            for seed in &seeds {
-                let mut request = by_name(model);
-                if let Some(seed) = *seed {
-                    request.set("training.seed", i64::from(seed));
-                }
-                let mut resolved = resolve(&request, &facts)?;
-                if self.size_match == Some(SizeMatch::Bytes)
-                    && let Some(asked) = resolved.asked
-                {
-                    let beside = beside_weights(&resolved, signal);
-                    let parameters = asked.saturating_sub(beside / size_of::<f32>());
-                    request.set("model.parameters", parameters.max(1) as i64);
-                    resolved = resolve(&request, &facts)?;
-                }
-                let seed = resolved.recipe.training.seed;
-                runs.push((model.clone(), seed, resolved));
-            }
-        }
-        Ok(runs)
-    }
-}
-
-/// The bytes of a model file beside the weights.
-fn beside_weights(resolved: &Resolved, signal: &dyn Signal) -> usize {
-    let network = &resolved.network;
-    let weights = network.initialize(resolved.recipe.training.seed);
-    let bytes = model(resolved, &signal.layout(), weights).to_bytes().len();
-    bytes - network.parameter_count() * size_of::<f32>()
 }
 
 impl Plan {
@@ -388,7 +257,7 @@ impl Plan {
     fn earlier_folders(&self) -> Result<Vec<String>, CliError> {
         let bytes = self.folder.read(folder::COMPARE)?;
         let folders = bytes.map_or_else(|| Ok(Vec::new()), |bytes| ComparedFit::folders(&bytes));
-        let damaged = |reason| FolderError::Damaged {
+        let damaged = |reason| FolderError::DamagedReport {
             path: self.folder.file(folder::COMPARE),
             reason,
         };
@@ -460,13 +329,4 @@ impl Source {
             Some(reduction) => HeldOutInput::source(input, signal, reduction, folder),
         }
     }
-}
-
-/// A value that is there twice, whose results would overwrite each other.
-fn twice<T: PartialEq>(values: &[T]) -> Option<&T> {
-    let (_, value) = values
-        .iter()
-        .enumerate()
-        .find(|(index, value)| values[..*index].contains(value))?;
-    Some(value)
 }

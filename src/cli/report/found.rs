@@ -9,7 +9,7 @@ use super::super::folder::FolderError;
 use super::gather::{parse, read};
 use crate::report::{
     CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedModel, InputReport,
-    RunReport, distinct,
+    OffSize, RunReport, distinct,
 };
 
 /// Runs that lie in several places.
@@ -18,16 +18,16 @@ pub(super) struct Found {
     runs: Vec<FoundRun>,
     /// The fits of comparisons that failed, and what was to be fitted.
     failures: Vec<(InputReport, ComparedFailure)>,
-    /// Whose recipe each folder followed.
-    recipes: Vec<Option<String>>,
 }
 
 struct FoundRun {
     folder: PathBuf,
     /// The same, however it is named.
     place: PathBuf,
-    /// What tells it from runs of the same model that lie elsewhere: its folder, or that of its comparison and the model.
+    /// What tells it from runs of the same model that lie elsewhere: its folder, or that of its comparison.
     label: String,
+    /// How a comparison marked its size.
+    off_size: Option<OffSize>,
     recipe: Option<toml::Table>,
     report: RunReport,
 }
@@ -38,7 +38,25 @@ impl FoundRun {
         self.label != other.label
             && self.report.input.path == other.report.input.path
             && self.report.model.name == other.report.model.name
+            && self.report.training.recipe == other.report.training.recipe
             && (self.report.seed == other.report.seed || self.recipe != other.recipe)
+    }
+
+    /// Whether it is of the same model by the same recipe and in the same place, on another input or with another seed.
+    fn is_beside(&self, other: &Self) -> bool {
+        let training = |run: &Self| run.report.training.recipe.clone();
+        self.label == other.label
+            && self.report.model.name == other.report.model.name
+            && training(self) == training(other)
+    }
+
+    /// The model, with its recipe where not all follow the same.
+    fn name(&self, same_recipe: bool) -> String {
+        let model = &self.report.model.name;
+        match &self.report.training.recipe {
+            Some(recipe) if !same_recipe => format!("{model}:{recipe}"),
+            _ => model.clone(),
+        }
     }
 }
 
@@ -59,12 +77,7 @@ impl Found {
     fn look_into(&mut self, folder: &Path) -> Result<(), CliError> {
         let path = folder.join(folder::COMPARE);
         let Some(bytes) = read(&path)? else {
-            let known = self.runs.len();
-            self.add(folder, None)?;
-            let new = self.runs[known..].iter();
-            let recipes = new.map(|run| run.report.training.recipe.clone());
-            self.recipes.extend(recipes);
-            return Ok(());
+            return self.add(folder, None);
         };
         let name = folder.display();
         let report: CompareReport = parse(&path, &bytes)?;
@@ -73,11 +86,10 @@ impl Found {
                 "{name} is a comparison with --holdout, whose figures are not those of its runs; give it alone"
             )));
         }
-        self.recipes.push(report.recipe);
         let mut is_empty = true;
         for input in report.inputs {
             for fit in input.models.iter().filter_map(|model| model.fit.as_ref()) {
-                self.add(&folder.join(&fit.folder), Some(folder))?;
+                self.add(&folder.join(&fit.folder), Some((folder, fit)))?;
                 is_empty = false;
             }
             for mut failure in input.failures {
@@ -96,11 +108,15 @@ impl Found {
         }
     }
 
-    fn add(&mut self, folder: &Path, comparison: Option<&Path>) -> Result<(), CliError> {
+    fn add(
+        &mut self,
+        folder: &Path,
+        comparison: Option<(&Path, &ComparedFit)>,
+    ) -> Result<(), CliError> {
         let path = folder.join(folder::REPORT);
         let Some(bytes) = read(&path)? else {
             return Err(CliError::Usage(match comparison {
-                Some(comparison) => format!(
+                Some((comparison, _)) => format!(
                     "{} lists a run in {}, which is not there; make the comparison again, or give the folders of its other runs",
                     comparison.display(),
                     folder.display()
@@ -113,21 +129,19 @@ impl Found {
             return Ok(());
         }
         let report: RunReport = parse(&path, &bytes)?;
-        let label = match comparison {
-            Some(comparison) => comparison.join(&report.model.name),
-            None => folder.into(),
-        };
+        let label = comparison.map_or(folder, |(comparison, _)| comparison);
         self.runs.push(FoundRun {
             folder: folder.into(),
             place,
             label: label.display().to_string(),
+            off_size: comparison.and_then(|(_, fit)| fit.off_size),
             recipe: recipe_but_seed(folder),
             report,
         });
         Ok(())
     }
 
-    /// All of them as one comparison; models that several places fitted differently to an input go by their labels.
+    /// All of them as one comparison; models that several places fitted differently to an input have these behind their names.
     pub fn as_comparison(&self) -> CompareReport {
         let reports = self.runs.iter().map(|run| &run.report);
         let mut seeds = Vec::new();
@@ -136,31 +150,35 @@ impl Found {
                 seeds.push(report.seed);
             }
         }
+        let mut recipes = reports
+            .clone()
+            .map(|report| report.training.recipe.as_ref());
+        let recipe = recipes.next().flatten();
+        let same_recipe = recipes.all(|other| other == recipe);
         let mut report = CompareReport {
             command: String::new(),
             device: distinct(reports.map(|report| &*report.device)).join("; "),
-            recipe: match &self.recipes[..] {
-                [first, others @ ..] if others.iter().all(|other| other == first) => first.clone(),
-                _ => None,
-            },
+            recipe: recipe.filter(|_| same_recipe).cloned(),
             holdout: None,
             seeds,
             inputs: Vec::new(),
             means: Vec::new(),
             ranks: Vec::new(),
         };
-        let mut clashing: Vec<&str> = Vec::new();
+        let clashes = |run: &FoundRun| {
+            let mut runs = self.runs.iter();
+            runs.any(|one| one.is_beside(run) && self.runs.iter().any(|other| one.is_other(other)))
+        };
         for run in &self.runs {
-            if self.runs.iter().any(|other| run.is_other(other)) {
-                clashing.push(&run.label);
-            }
-        }
-        for run in &self.runs {
-            let model = match clashing.contains(&&*run.label) {
-                false => run.report.model.name.clone(),
-                true => run.label.clone(),
+            let name = run.name(same_recipe);
+            let model = match clashes(run) {
+                false => name,
+                true => format!("{name} ({})", run.label),
             };
-            let fit = ComparedFit::new(&run.report, run.folder.display().to_string());
+            let fit = ComparedFit {
+                off_size: run.off_size,
+                ..ComparedFit::new(&run.report, run.folder.display().to_string())
+            };
             let input = index_of(&mut report, &run.report.input);
             report.add(
                 input,

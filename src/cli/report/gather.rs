@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::CliError;
-use super::super::command_line::quoted;
+use super::super::command_line::{quoted, quoted_path};
 use super::super::folder::{self, FolderError};
 use super::found::Found;
 use crate::device::is_cpu;
@@ -47,17 +47,15 @@ impl Gathered {
     /// What is shown of every input. `progress` is told the finished share, in [0, 1].
     pub fn inputs(&self, progress: &mut dyn FnMut(f64)) -> Result<Vec<PageInput>, CliError> {
         let count = self.report.inputs.len();
-        let shown: Vec<Vec<(usize, PathBuf)>> = self
-            .report
-            .inputs
-            .iter()
-            .map(|input| self.files(input))
-            .collect();
+        let names = self.report.names();
+        let named = self.report.inputs.iter().zip(&names);
+        let shown = named.clone().map(|(input, name)| self.files(input, name));
+        let shown: Vec<Vec<(usize, PathBuf)>> = shown.collect();
         let pieces: usize = shown.iter().map(|files| files.len() + 1).sum();
         let room = ROOM / pieces.max(1);
-        let inputs = self.report.inputs.iter().zip(shown).enumerate();
-        let inputs = inputs.map(|(index, (input, files))| {
-            let gathered = self.input(input, files, room);
+        let inputs = named.zip(shown).enumerate();
+        let inputs = inputs.map(|(index, ((input, name), files))| {
+            let gathered = self.input(input, name, files, room);
             progress((index + 1) as f64 / count as f64);
             gathered
         });
@@ -65,7 +63,7 @@ impl Gathered {
     }
 
     /// The renderings to be shown and the rows that they belong to: the first fit of every model, and every filter.
-    fn files(&self, input: &ComparedInput) -> Vec<(usize, PathBuf)> {
+    fn files(&self, input: &ComparedInput, name: &str) -> Vec<(usize, PathBuf)> {
         let stem = match self.report.holdout {
             Some(_) => folder::UPSAMPLED,
             None => folder::RECONSTRUCTION,
@@ -78,7 +76,7 @@ impl Gathered {
             }
             let file = match &model.fit {
                 Some(fit) => with_ending(&self.root.join(&fit.folder), stem),
-                None => with_ending(&self.place(input), &model.model),
+                None => with_ending(&self.place(name), &model.model),
             };
             if let Some(file) = file {
                 shown.push(&model.model);
@@ -88,17 +86,18 @@ impl Gathered {
         files
     }
 
-    /// The folder of an input of a comparison.
-    fn place(&self, input: &ComparedInput) -> PathBuf {
+    /// The folder of the input of a comparison that goes by this name.
+    fn place(&self, name: &str) -> PathBuf {
         match self.report.inputs.len() {
             1 => self.root.clone(),
-            _ => self.root.join(input.input.name()),
+            _ => self.root.join(name),
         }
     }
 
     fn input(
         &self,
         input: &ComparedInput,
+        name: &str,
         files: Vec<(usize, PathBuf)>,
         room: usize,
     ) -> Result<PageInput, CliError> {
@@ -140,13 +139,13 @@ impl Gathered {
             description,
             exhibition,
             exhibited,
-            commands: self.commands(input, &runs),
+            commands: self.commands(input, name, &runs),
             runs,
         })
     }
 
     /// The commands that repeat the runs of an input, and one that makes a page of them; empty unless there are several.
-    fn commands(&self, input: &ComparedInput, runs: &[Option<PageRun>]) -> String {
+    fn commands(&self, input: &ComparedInput, name: &str, runs: &[Option<PageRun>]) -> String {
         let repeated = input.models.iter().zip(runs).filter_map(|(model, run)| {
             let run = run.as_ref().filter(|run| !run.command.is_empty())?;
             Some((
@@ -158,7 +157,7 @@ impl Gathered {
         if commands.len() < 2 {
             return String::new();
         }
-        let page = quoted(&format!("{}-again.html", input.input.name()));
+        let page = quoted(&format!("{name}-again.html"));
         let report = format!("inr report {} -o {page}", folders.join(" "));
         commands.push(&report);
         commands.join("\n")
@@ -210,7 +209,7 @@ impl Gathered {
             true => String::new(),
             false => format!(
                 "inr fit {} --config {} --out {}{}",
-                quoted(&report.input.path),
+                quoted_path(&report.input.path),
                 quoted(&recipe_path.display().to_string()),
                 again(&folder),
                 // An adapter may have another number elsewhere.

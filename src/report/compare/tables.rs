@@ -4,7 +4,7 @@ use super::super::table::Table;
 use super::super::{format_count, format_deviation, format_metric};
 use super::{
     CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedMean, ComparedModel,
-    ComparedRank, distinct,
+    ComparedRank, OffSize, distinct,
 };
 use crate::render::Metric;
 
@@ -48,7 +48,7 @@ impl CompareReport {
         let is_several = |kind: &str| self.of_kind(kind).count() > 1;
         let several = kinds.iter().copied().filter(|&kind| is_several(kind));
         let several: Vec<&str> = several.collect();
-        let of_inputs = self.inputs.iter().map(|input| {
+        let of_inputs = self.inputs.iter().zip(self.names()).map(|(input, name)| {
             let kind = input.input.kind();
             // The means over the seeds; those of the only input of a kind are the kind's.
             let means: Vec<&ComparedMean> = match several.contains(&kind) {
@@ -59,7 +59,7 @@ impl CompareReport {
             let failures = input.failures.iter().map(Row::failed);
             let rows = rows.chain(failures);
             let rows: Vec<Row> = rows.chain(means.into_iter().map(Row::over_seeds)).collect();
-            (input.input.name(), self.table(&rows, self.seeds.len() > 1))
+            (name, self.table(&rows, self.seeds.len() > 1))
         });
         let of_kinds = several.iter().map(|kind| {
             let rows: Vec<Row> = self.means_of(kind).map(Row::mean).collect();
@@ -148,10 +148,12 @@ impl CompareReport {
         }
     }
 
-    /// Whether the running PSNR, which most authors quote, stands beside what is measured: where their recipe is followed, and both are of
-    /// the same samples.
+    /// Whether the running PSNR, which most authors quote, stands beside what is measured: where a recipe of theirs is followed, and both are
+    /// of the same samples.
     pub(in crate::report) fn quotes_running_psnr(&self) -> bool {
-        self.recipe.is_some() && self.holdout.is_none()
+        let rows = self.inputs.iter().flat_map(|input| &input.models);
+        let mut recipes = rows.filter_map(|row| row.fit.as_ref()?.recipe.as_ref());
+        self.holdout.is_none() && (self.recipe.is_some() || recipes.next().is_some())
     }
 
     /// With a column of seeds, if that is asked for.
@@ -218,9 +220,11 @@ impl CompareReport {
             "input",
             "kind",
             "model",
+            "recipe",
             "stopped_by",
             "seed",
             "parameters",
+            "off_size",
             "bytes",
             "steps",
             "samples_seen",
@@ -238,9 +242,12 @@ impl CompareReport {
                 input.input.kind().to_string(),
                 model.to_string(),
             ];
+            let recipe = |fit: &ComparedFit| fit.recipe.clone().or_else(|| self.recipe.clone());
+            cells.push(of(&|fit| recipe(fit).unwrap_or_default()));
             cells.extend(ended);
             cells.extend([
                 of(&|fit| fit.parameters.to_string()),
+                of(&|fit| fit.off_size.map_or("", OffSize::name).to_string()),
                 of(&|fit| fit.bytes.to_string()),
                 of(&|fit| fit.steps.to_string()),
                 of(&|fit| fit.samples_seen.to_string()),
@@ -354,7 +361,7 @@ impl<'a> Row<'a> {
             seconds: mean.seconds,
             running_psnr_db: mean.running_psnr_db,
             metrics: &mean.metrics.0,
-            remark: None,
+            remark: mean.off_size.map(OffSize::remark),
             mean: Some(mean),
         }
     }

@@ -9,6 +9,7 @@ fn fit(model: &str, seed: u64, psnr_db: f64, stopped_by: StoppedBy) -> ComparedM
         model: model.into(),
         fit: Some(ComparedFit {
             seed,
+            recipe: None,
             target: None,
             parameters: 1200,
             off_size: None,
@@ -297,10 +298,10 @@ fn programs_get_every_fit_with_unrounded_numbers() {
         reason: "training diverged".into(),
     });
     let expected = "\
-input,kind,model,stopped_by,seed,parameters,bytes,steps,samples_seen,seconds,running_psnr_db,psnr_db,ssim,failure
-x/a.png,image,siren,time,0,1200,5000,30,300,0.03333333333333333,0.08333333333333331,0.3333333333333333,0.5,
-b.png,image,bicubic,,,,,,,,,,0.25,
-b.png,image,wire,failed,0,,,,,,,,,training diverged
+input,kind,model,recipe,stopped_by,seed,parameters,off_size,bytes,steps,samples_seen,seconds,running_psnr_db,psnr_db,ssim,failure
+x/a.png,image,siren,,time,0,1200,,5000,30,300,0.03333333333333333,0.08333333333333331,0.3333333333333333,0.5,
+b.png,image,bicubic,,,,,,,,,,,,0.25,
+b.png,image,wire,,failed,0,,,,,,,,,,training diverged
 ";
     assert_eq!(report.data().csv(), expected);
     let folders = ComparedFit::folders(crate::report::to_json(&report).as_bytes());

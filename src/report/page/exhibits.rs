@@ -65,9 +65,8 @@ fn shape(picture: &Picture, shown: &PageInput) -> [u32; 2] {
     stretched.unwrap_or([picture.width, picture.height])
 }
 
-/// All pictures and their errors beside each other.
-pub(super) fn stage(input: &ComparedInput, shown: &PageInput) -> String {
-    let subject = input.input.name();
+/// All pictures and their errors beside each other; `subject`: the name of the input.
+pub(super) fn stage(subject: &str, input: &ComparedInput, shown: &PageInput) -> String {
     let figures: String = all(input, shown)
         .iter()
         .filter_map(|(name, metric, exhibit)| {
@@ -97,8 +96,11 @@ pub(super) fn stage(input: &ComparedInput, shown: &PageInput) -> String {
     if figures.is_empty() {
         return String::new();
     }
+    let mut pictures = all(input, shown).into_iter().map(|(_, _, exhibit)| exhibit);
+    let has_errors = pictures.any(|exhibit| exhibit.error.is_some());
     let errors = match shown.exhibition.errors {
         "" => String::new(),
+        _ if !has_errors => String::new(),
         text => format!("<p class=\"note\">Below each: {}.</p>\n", escape(text)),
     };
     format!(

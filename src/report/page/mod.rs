@@ -103,11 +103,11 @@ fn title(report: &CompareReport) -> String {
         1..=4 => list(&names),
         count => format!("{count} models"),
     };
-    let inputs: Vec<String> = begun(report).map(|(_, input)| input.input.name()).collect();
-    match &inputs[..] {
-        [] => models,
-        [input] => format!("{models} on {input}"),
-        inputs => format!("{models} on {} inputs", inputs.len()),
+    let mut inputs = begun(report).map(|(index, _)| index);
+    match (inputs.next(), inputs.count()) {
+        (None, _) => models,
+        (Some(input), 0) => format!("{models} on {}", report.names()[input]),
+        (Some(_), others) => format!("{models} on {} inputs", others + 1),
     }
 }
 
@@ -152,10 +152,11 @@ fn chooser(report: &CompareReport) -> String {
     if begun(report).count() < 2 {
         return String::new();
     }
-    let option = |(index, input): (usize, &ComparedInput)| {
+    let names = report.names();
+    let option = |(index, _): (usize, &ComparedInput)| {
         format!(
             "<option value=\"{index}\">{}</option>\n",
-            escape(&input.input.name())
+            escape(&names[index])
         )
     };
     let options: String = begun(report).map(option).collect();
@@ -166,6 +167,7 @@ fn chooser(report: &CompareReport) -> String {
 
 fn section(page: &Page, styles: &style::Styles, index: usize) -> String {
     let (input, shown) = (&page.report.inputs[index], &page.inputs[index]);
+    let name = &page.report.names()[index];
     let description = match shown.description.is_empty() {
         true => String::new(),
         false => format!(" · {}", escape(&shown.description)),
@@ -175,13 +177,13 @@ fn section(page: &Page, styles: &style::Styles, index: usize) -> String {
         .map(|note| format!("<p class=\"note\">{}</p>\n", escape(note)))
         .collect();
     [
-        format!("<section class=\"input\" data-input=\"{index}\" aria-label=\"{}\">\n", escape(&input.input.name())),
-        format!("<h2>{}</h2>\n<p class=\"facts\">{}{description}</p>\n", escape(&input.input.name()), escape(&input.input.path)),
+        format!("<section class=\"input\" data-input=\"{index}\" aria-label=\"{}\">\n", escape(name)),
+        format!("<h2>{}</h2>\n<p class=\"facts\">{}{description}</p>\n", escape(name), escape(&input.input.path)),
         table::ranking(input, page.report, styles),
         "<div class=\"charts\">\n<div class=\"chart\" data-chart=\"curves\"></div>\n<div class=\"chart\" data-chart=\"spectra\"></div>\n</div>\n".into(),
         notes,
         exhibits::players(input, shown),
-        exhibits::stage(input, shown),
+        exhibits::stage(name, input, shown),
         exhibits::slider(input, shown),
         exhibits::crops(input, shown),
         exhibits::meshes(input, shown),

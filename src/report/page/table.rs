@@ -134,10 +134,9 @@ fn fits(input: &ComparedInput, caption: &str, report: &CompareReport, styles: &S
                 (&failure.model, Some(failure.seed), Some(remark), swatch)
             }
         };
-        let small = |class, text| format!(" <span class=\"{class}\">{text}</span>");
         let seed = seed.filter(|_| seeded);
-        let seed = seed.map_or_else(String::new, |seed| small("seed", format!("seed {seed}")));
-        let remark = remark.map_or_else(String::new, |remark| small("remark", remark.to_string()));
+        let seed = seed.map_or_else(String::new, |seed| small("seed", &format!("seed {seed}")));
+        let remark = remark.map_or_else(String::new, |remark| small("remark", remark));
         format!("{swatch}{}{seed}{remark}", escape(model))
     };
     table(caption, &places, &name, &columns)
@@ -239,8 +238,18 @@ fn mean_table(
         }
     }
     let places = places(rows.len(), &metrics);
-    let name = |row: usize| named(&rows[row].model, styles);
+    let name = |row: usize| {
+        let remark = rows[row]
+            .off_size
+            .map(|size| small("remark", size.remark()));
+        named(&rows[row].model, styles) + &remark.unwrap_or_default()
+    };
     table(caption, &places, &name, &columns)
+}
+
+/// Words behind a name.
+fn small(class: &str, text: &str) -> String {
+    format!(" <span class=\"{class}\">{text}</span>")
 }
 
 fn metric_columns(rows: &[&[Metric]]) -> Vec<Column> {
@@ -336,11 +345,14 @@ impl Column {
             .iter()
             .flatten()
             .filter(|(_, value)| !value.is_nan());
+        let shown = |text: &str| numbers.clone().filter(|(other, _)| other == text).count();
         let lowest = numbers.clone().min_by(|a, b| a.1.total_cmp(&b.1))?;
-        let highest = numbers.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let highest = numbers.clone().max_by(|a, b| a.1.total_cmp(&b.1))?;
         let best = match self.order {
             Order::Unranked => return None,
             Order::Smallest if lowest.1 > highest.1 * (1.0 - SAME_SIZE) => return None,
+            // Rounded, others may look the same.
+            Order::Smallest if shown(&lowest.0) > 1 => return None,
             Order::Lowest | Order::Smallest => lowest,
             Order::Highest => highest,
         };
@@ -406,5 +418,13 @@ mod tests {
         assert_eq!(column([30.0, 30.5], Order::Smallest).best(), None);
         assert_eq!(column([30.0, 32.0], Order::Smallest).best(), Some("30"));
         assert_eq!(column([30.0, 32.0], Order::Unranked).best(), None);
+        let seconds = Column {
+            name: "seconds".into(),
+            cells: [("0.0", 0.01), ("0.0", 0.02), ("0.1", 0.1)]
+                .map(|(text, value)| Some((text.into(), value)))
+                .into(),
+            order: Order::Smallest,
+        };
+        assert_eq!(seconds.best(), None);
     }
 }

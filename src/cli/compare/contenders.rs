@@ -1,0 +1,246 @@
+//! Who takes part in a comparison: models, each by a recipe, resolved for a signal.
+
+use super::super::CliError;
+use super::super::session::model;
+use super::{Compare, SizeMatch};
+use crate::config::{
+    DEFAULT_PURPOSE, DEFAULT_RECIPE, Preset, Request, Resolved, SignalFacts, check, is_end, resolve,
+};
+use crate::signal::Signal;
+
+/// Parameters of every model of a comparison without `--params`, or as many as the signal has samples if that is less.
+const DEFAULT_PARAMETERS: usize = 200_000;
+
+/// Optimizer steps of every model of a comparison without `--steps` and `--time`.
+const DEFAULT_STEPS: i64 = 1000;
+
+/// A model, and whose recipe trains it where it was named with one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Contender {
+    model: String,
+    /// What stands behind a colon.
+    recipe: Option<String>,
+}
+
+/// Everybody that `--models` names.
+pub(super) struct Contenders {
+    pub all: Vec<Contender>,
+    /// The members of groups that have not the recipe asked for, and are left out.
+    pub left_out: Vec<Contender>,
+}
+
+/// One fit to come.
+pub(super) struct Entry {
+    pub contender: Contender,
+    pub seed: u64,
+    pub resolved: Resolved,
+}
+
+impl Contender {
+    fn new(name: &str) -> Self {
+        let (model, recipe) = match name.split_once(':') {
+            Some((model, DEFAULT_RECIPE)) => (model, None),
+            Some((model, recipe)) => (model, Some(recipe.to_string())),
+            None => (name, None),
+        };
+        Self {
+            model: model.to_string(),
+            recipe,
+        }
+    }
+
+    /// How it was named: `siren`, or `siren:paper`.
+    pub fn name(&self) -> String {
+        self.joined(':')
+    }
+
+    /// The folder of its run.
+    pub fn folder(&self) -> String {
+        self.joined('-')
+    }
+
+    fn joined(&self, mark: char) -> String {
+        match &self.recipe {
+            Some(recipe) => format!("{}{mark}{recipe}", self.model),
+            None => self.model.clone(),
+        }
+    }
+}
+
+impl Compare {
+    /// The models asked for, with every group replaced by those of it that are not named themselves and have the recipe asked for.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] when recipes are named twice over, a model is, or none is left.
+    pub(super) fn contenders(&self) -> Result<Contenders, CliError> {
+        let named: Vec<Contender> = self
+            .models
+            .iter()
+            .map(|name| Contender::new(name))
+            .collect();
+        let with_recipe = named.iter().find(|contender| contender.recipe.is_some());
+        if let (Some(contender), Some(recipe)) = (with_recipe, &self.flags.recipe) {
+            return Err(CliError::Usage(format!(
+                "--models {} and --recipe {recipe} both name a recipe; give one of them",
+                contender.name()
+            )));
+        }
+        let (mut all, mut left_out): (Vec<Contender>, Vec<Contender>) = Default::default();
+        for contender in &named {
+            let Some(group) = Preset::group(&contender.model) else {
+                all.push(contender.clone());
+                continue;
+            };
+            let recipe = contender.recipe.as_ref().or(self.flags.recipe.as_ref());
+            for preset in group {
+                let member = Contender {
+                    model: preset.name.to_string(),
+                    recipe: contender.recipe.clone(),
+                };
+                if named
+                    .iter()
+                    .chain(&all)
+                    .chain(&left_out)
+                    .any(|known| *known == member)
+                {
+                    continue;
+                }
+                match recipe.is_none_or(|recipe| preset.recipes().contains(recipe)) {
+                    true => all.push(member),
+                    false => left_out.push(member),
+                }
+            }
+        }
+        if all.is_empty() {
+            return Err(CliError::Usage(format!(
+                "no model of --models {} has the recipe asked for",
+                self.models.join(",")
+            )));
+        }
+        if let Some(contender) = twice(&all) {
+            return Err(CliError::Usage(format!(
+                "--models names {} twice",
+                contender.name()
+            )));
+        }
+        Ok(Contenders { all, left_out })
+    }
+
+    /// What a contender is asked for, but its seed.
+    fn request(&self, contender: &Contender) -> Result<Request, CliError> {
+        let request = self.flags.request()?;
+        Ok(Request {
+            model: Some(contender.model.clone()),
+            recipe: contender.recipe.clone().or(request.recipe.clone()),
+            ..request
+        })
+    }
+
+    /// The size that the models have in common, and the budget, where no flag gives them.
+    fn share(&self, request: &mut Request, samples: usize) -> Result<(), CliError> {
+        let gives = |request: &Request, wanted: &dyn Fn(&str) -> bool| {
+            request.settings.iter().any(|(path, _)| wanted(path))
+        };
+        let has_size = gives(request, &|path| path == "model.parameters");
+        match self.size_match.unwrap_or(SizeMatch::Params) {
+            SizeMatch::None if has_size => {
+                return Err(CliError::Usage(
+                    "--match none leaves every model its own size; leave --params out, or --match"
+                        .into(),
+                ));
+            }
+            SizeMatch::Params | SizeMatch::Bytes if !has_size => {
+                let parameters = DEFAULT_PARAMETERS.min(samples.max(1));
+                request.set("model.parameters", parameters as i64);
+            }
+            _ => (),
+        }
+        if !gives(request, &is_end) {
+            request.set("training.steps", DEFAULT_STEPS);
+        }
+        Ok(())
+    }
+
+    /// Every contender with every seed.
+    pub(super) fn resolve(
+        &self,
+        signal: &dyn Signal,
+        seeds: &[u32],
+    ) -> Result<Vec<Entry>, CliError> {
+        let contenders = self.contenders()?.all;
+        if let Some(seed) = twice(seeds) {
+            return Err(CliError::Usage(format!("--seeds names {seed} twice")));
+        }
+        let mut requests = Vec::new();
+        for contender in &contenders {
+            requests.push(self.request(contender)?);
+        }
+        let wants_match = matches!(self.size_match, Some(SizeMatch::Params | SizeMatch::Bytes));
+        if wants_match && requests.iter().all(has_own_size) {
+            return Err(CliError::Usage(
+                "--match params and bytes do not go with --for or --recipe, or a recipe behind a colon, which give every model the size that it needs; leave --match out"
+                    .into(),
+            ));
+        }
+        for request in &mut requests {
+            if !has_own_size(request) {
+                self.share(request, signal.samples())?;
+            }
+            check(request, signal.layout().kind())?;
+        }
+        let facts = SignalFacts::of(signal);
+        let seeds: Vec<Option<u32>> = match seeds {
+            [] => vec![None],
+            seeds => seeds.iter().copied().map(Some).collect(),
+        };
+        let mut entries = Vec::new();
+        for (contender, request) in contenders.iter().zip(&requests) {
+            for seed in &seeds {
+                let mut request = request.clone();
+                if let Some(seed) = *seed {
+                    request.set("training.seed", i64::from(seed));
+                }
+                let mut resolved = resolve(&request, &facts)?;
+                if self.size_match == Some(SizeMatch::Bytes)
+                    && !has_own_size(&request)
+                    && let Some(asked) = resolved.asked
+                {
+                    let beside = beside_weights(&resolved, signal);
+                    let parameters = asked.saturating_sub(beside / size_of::<f32>());
+                    request.set("model.parameters", parameters.max(1) as i64);
+                    resolved = resolve(&request, &facts)?;
+                }
+                entries.push(Entry {
+                    contender: contender.clone(),
+                    seed: resolved.recipe.training.seed,
+                    resolved,
+                });
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// Models for a purpose, or with the recipes of their authors, have the sizes and budgets that these need.
+fn has_own_size(request: &Request) -> bool {
+    let is_default =
+        |choice: &Option<String>, default: &str| choice.as_deref().unwrap_or(default) == default;
+    !is_default(&request.purpose, DEFAULT_PURPOSE) || !is_default(&request.recipe, DEFAULT_RECIPE)
+}
+
+/// The bytes of a model file beside the weights.
+fn beside_weights(resolved: &Resolved, signal: &dyn Signal) -> usize {
+    let network = &resolved.network;
+    let weights = network.initialize(resolved.recipe.training.seed);
+    let bytes = model(resolved, &signal.layout(), weights).to_bytes().len();
+    bytes - network.parameter_count() * size_of::<f32>()
+}
+
+/// A value that is there twice, whose results would overwrite each other.
+fn twice<T: PartialEq>(values: &[T]) -> Option<&T> {
+    let (_, value) = values
+        .iter()
+        .enumerate()
+        .find(|(index, value)| values[..*index].contains(value))?;
+    Some(value)
+}

@@ -1,0 +1,202 @@
+//! `inr compare` with models by several recipes, inputs of one name, and runs that other calls left; names and files that are odd.
+
+use serde_json::Value;
+
+use super::compare::list;
+use super::program::{Place, TINY};
+
+/// The names of the models on the first input.
+fn models(report: &Value) -> Vec<&str> {
+    let rows = list(&report["inputs"][0]["models"]).iter();
+    rows.map(|row| row["model"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn models_by_the_recipes_of_their_authors_stand_beside_ours() {
+    let place = Place::new();
+    let line = "compare icon.png --models siren,siren:paper,local:paper --steps 2 --batch 64 --device cpu --out c --json";
+    let done = place.run(line).done();
+    let left_out = "left out, for they have no such recipe: grid:paper\n";
+    assert!(done.stderr.contains(left_out), "{done:?}");
+    let report = done.json();
+    assert_eq!(models(&report), ["siren", "siren:paper", "hash-grid:paper"]);
+    assert_eq!(report["recipe"], Value::Null);
+    let rows = list(&report["inputs"][0]["models"]);
+    let recipes: Vec<&Value> = rows.iter().map(|row| &row["recipe"]).collect();
+    assert_eq!(recipes, [&Value::Null, &"paper".into(), &"paper".into()]);
+    // 2·256 + 256 and three times 256² + 256 in four sine layers, 3·256 + 3 in the last one; ours has as many as the icon has pixels.
+    let sizes: Vec<u64> = rows
+        .iter()
+        .map(|row| row["parameters"].as_u64().unwrap())
+        .collect();
+    assert_eq!(sizes[1], 768 + 3 * (256 * 256 + 256) + 771);
+    assert!((4014..=4178).contains(&sizes[0]), "{sizes:?}");
+    assert!(place.path("c/siren-paper/report.json").exists());
+    assert!(place.text("c/compare.csv").contains(",siren:paper,paper,"));
+    assert!(place.text("c/compare.md").contains("running_psnr_db"));
+    let page = place.text("c/report.html");
+    assert!(page.contains("running PSNR, dB</th>") && page.contains("siren:paper"));
+    // Another model joins them, and nothing is done again.
+    let more = line.replace("local:paper", "local:paper,wire:paper");
+    let again = place.run(&more).done();
+    assert_eq!(again.stderr.matches("(read back)").count(), 3, "{again:?}");
+    assert!(models(&again.json()).contains(&"wire:paper"));
+}
+
+#[test]
+fn recipes_behind_a_colon_are_checked() {
+    let place = Place::new();
+    for (models, words) in [
+        ("siren,siren:ours", "--models names siren twice"),
+        ("siren:paper --recipe paper", "both name a recipe"),
+        ("siren:papre", "--recipe papre: siren has no such recipe"),
+        ("grid:paper", "--recipe paper: grid has no such recipe"),
+        (
+            "siren:paper --match params",
+            "--match params and bytes do not go",
+        ),
+    ] {
+        let line = format!("compare icon.png --models {models} --steps 1 --device cpu");
+        place.run(&line).refused(2, &[words]);
+    }
+    // Ours are matched, whoever stands beside them.
+    let line = "compare icon.png --models siren,wire,siren:paper --match params --params 2k --steps 1 --batch 32 --device cpu --json";
+    let report = place.run(line).done().json();
+    let rows = list(&report["inputs"][0]["models"]);
+    let near = |row: &Value| (1900..=2100).contains(&row["parameters"].as_u64().unwrap());
+    assert!(near(&rows[0]) && near(&rows[1]), "{report}");
+}
+
+#[test]
+fn inputs_of_one_name_are_told_apart_by_their_folders() {
+    let place = Place::new();
+    for (folder, from) in [("a", "icon.png"), ("b", "leaf.png")] {
+        std::fs::create_dir(place.path(folder)).unwrap();
+        std::fs::copy(place.path(from), place.path(&format!("{folder}/x.png"))).unwrap();
+    }
+    let line = format!("compare a/x.png b/x.png --models siren {TINY} --out c");
+    let tables = place.run(&line).done().stdout;
+    assert!(
+        tables.contains("## a-x\n") && tables.contains("## b-x\n"),
+        "{tables}"
+    );
+    for name in ["a-x", "b-x"] {
+        assert!(place.path(&format!("c/{name}/siren/report.json")).exists());
+    }
+    let page = place.text("c/report.html");
+    assert!(page.contains("<h2>a-x</h2>") && page.contains(">b-x</option>"));
+    let again = place.run(&line).done();
+    assert_eq!(again.stderr.matches("(read back)").count(), 2, "{again:?}");
+    // A page of two comparisons tells them apart as well.
+    for folder in ["a", "b"] {
+        let line = format!("compare {folder}/x.png --models siren {TINY} --out only-{folder}");
+        place.run(&line).done();
+    }
+    place.run("report only-a only-b -o d.html").done();
+    let page = place.text("d.html");
+    assert!(page.contains("<h2>a-x</h2>") && page.contains("<h2>b-x</h2>"));
+    place
+        .run(&format!(
+            "compare a/x.png a/../a/x.png --models siren {TINY}"
+        ))
+        .refused(2, &["a/x.png and a/../a/x.png are the same"]);
+}
+
+/// What changes no bit of a run is no reason to make it again.
+#[test]
+fn runs_are_read_back_with_other_threads_and_from_another_path() {
+    let place = Place::new();
+    let line = format!("compare icon.png --models siren --seed 3 {TINY} --out c");
+    let with = |line: &str, threads: &str| {
+        let mut command = place.command(line);
+        place
+            .end(line, command.env("RAYON_NUM_THREADS", threads))
+            .done()
+    };
+    with(&line, "1");
+    let is_read_back =
+        |line: &str, threads: &str| with(line, threads).stderr.contains("(read back)");
+    assert!(is_read_back(&line, "2"));
+    assert!(is_read_back(&line.replace("icon.png", "./icon.png"), "1"));
+    // The run has the folder of its seed, and other seeds join it.
+    assert!(is_read_back(&line.replace("--seed 3", "--seeds 3,4"), "1"));
+    // Under a clock other threads make other steps.
+    let timed = line
+        .replace("--steps 20", "--time 0.05s")
+        .replace("--out c", "--out t");
+    with(&timed, "1");
+    let refused = {
+        let mut command = place.command(&timed);
+        place.end(&timed, command.env("RAYON_NUM_THREADS", "2"))
+    };
+    refused.refused(2, &["it ran on cpu (1 thread", "not on cpu (2 threads"]);
+}
+
+#[test]
+fn damaged_tables_and_reports_say_how_to_go_on() {
+    let place = Place::new();
+    let line = format!("compare icon.png --models siren,wire {TINY} --out c");
+    place.run(&line).done();
+    for file in ["c/compare.json", "c/siren/report.json"] {
+        place.write(file, b"{");
+        place
+            .run(&line)
+            .refused(1, &[file, "is damaged", "delete it and give --resume"]);
+        std::fs::remove_file(place.path(file)).unwrap();
+        let again = place.run(&format!("{line} --resume")).done();
+        assert!(again.stderr.contains("(read back)"), "{again:?}");
+        assert!(place.path(file).exists());
+    }
+}
+
+#[test]
+fn a_folder_is_compared_without_what_cannot_be_read_of_it() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("all")).unwrap();
+    std::fs::copy(place.path("icon.png"), place.path("all/icon.png")).unwrap();
+    place.write("all/moving.gif", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;");
+    let done = place
+        .run(&format!("compare all --models siren {TINY} --out c"))
+        .done();
+    assert!(
+        done.stderr.contains("left out: all/moving.gif is a GIF"),
+        "{done:?}"
+    );
+}
+
+/// A link or a device is not what a page or a picture is written to.
+#[cfg(unix)]
+#[test]
+fn by_force_only_files_are_replaced() {
+    let place = Place::new();
+    let run = place.fit("icon.png --model siren --out run");
+    place.shell("mkfifo pipe.png && mkfifo pipe.html").done();
+    for line in [
+        format!("report {run} -o pipe.html --force"),
+        format!("upsample {run} -o pipe.png --force --device cpu"),
+    ] {
+        place
+            .run(&line)
+            .refused(1, &["pipe.", "is not a regular file"]);
+    }
+    place.write("real.png", b"old");
+    std::os::unix::fs::symlink("real.png", place.path("link.png")).unwrap();
+    let line = format!("upsample {run} -o link.png --force --device cpu");
+    place.run(&line).done();
+    assert!(place.path("link.png").is_symlink());
+    assert_eq!(place.picture("real.png"), place.picture("link.png"));
+}
+
+/// What is printed to go on with can be typed.
+#[cfg(unix)]
+#[test]
+fn names_that_begin_with_a_dash_are_printed_as_paths() {
+    let place = Place::new();
+    std::fs::copy(place.path("icon.png"), place.path("-x.png")).unwrap();
+    let line = "fit --params 2k --batch 64 --steps 1000000 --device cpu --out run -- -x.png";
+    let ended = place.interrupt(line, "run/recipe.toml");
+    assert!(
+        ended.stderr.contains("inr fit ./-x.png --resume"),
+        "{ended:?}"
+    );
+}
