@@ -21,6 +21,9 @@ pub const FORMAT: u32 = 1;
 /// The metadata key under which [`Header`] lies.
 const KEY: &str = "inr";
 
+/// The metadata key of checkpoints.
+pub(crate) const CHECKPOINT_KEY: &str = "inr-checkpoint";
+
 /// Why a model file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelFileError {
@@ -50,6 +53,9 @@ pub enum ModelFileError {
         "{0} has no `inr` metadata, so it was not written by inr; a model is the model.safetensors of a run of inr fit"
     )]
     Foreign(PathBuf),
+    /// The state of a training run.
+    #[error("{0} is the checkpoint of a run; a model is the model.safetensors beside it")]
+    Checkpoint(PathBuf),
     /// A later version of inr wrote the file.
     #[error("{path} has model format {found}, and this inr reads up to {FORMAT}; update inr")]
     Version {
@@ -154,7 +160,10 @@ impl Model {
             return Err(ModelFileError::Empty(path.to_owned()));
         }
         let (tensors, header) = tensors_from_bytes(bytes, KEY).map_err(damaged)?;
-        let header = header.ok_or_else(|| ModelFileError::Foreign(path.to_owned()))?;
+        let header = header.ok_or_else(|| match tensors_from_bytes(bytes, CHECKPOINT_KEY) {
+            Ok((_, Some(_))) => ModelFileError::Checkpoint(path.to_owned()),
+            _ => ModelFileError::Foreign(path.to_owned()),
+        })?;
         let value: Value = serde_json::from_str(&header).map_err(|e| damaged(e.to_string()))?;
         // The format is looked at before the rest, which a later version may have changed.
         let found = value["format"].as_u64().unwrap_or(0);
@@ -180,6 +189,9 @@ impl Model {
             tensors.values().map(|t| t.values.len()).sum::<usize>(),
             network.parameter_count(),
         );
+        if expected == 0 {
+            return Err(damaged("its layers have no parameters".into()));
+        }
         // Looked at before memory is taken for what the layers claim.
         if held < expected {
             return Err(damaged(format!(
@@ -188,6 +200,9 @@ impl Model {
         }
         let mut parameters = network.initialize(header.seed);
         fill(&mut parameters, &tensors).map_err(damaged)?;
+        if !parameters.is_finite() {
+            return Err(damaged("its weights are not all finite numbers".into()));
+        }
         Ok(Self {
             header,
             network,

@@ -4,6 +4,9 @@ use super::layer::{Hints, Size};
 use super::layers::LayerConfig;
 use super::network::{Network, NetworkError, value_layer};
 
+/// The least that a size is scaled down to.
+const SMALLEST: usize = 2;
+
 /// A number of parameters to size layers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SizeBudget {
@@ -71,7 +74,7 @@ pub fn size_to_budget(
         base.iter()
             .map(|size| {
                 let scaled = (size.value as f64 * scale.powi(size.power)).round();
-                (scaled as usize).clamp(2, size.most)
+                (scaled as usize).clamp(size.most.min(SMALLEST), size.most)
             })
             .collect()
     };
@@ -100,7 +103,7 @@ pub fn size_to_budget(
             for change in [-2_isize, -1, 1, 2] {
                 let size = sizes[layer]
                     .saturating_add_signed(change)
-                    .clamp(2, base[layer].most);
+                    .clamp(base[layer].most.min(SMALLEST), base[layer].most);
                 let mut candidate = sizes.clone();
                 candidate[layer] = size;
                 // A width that is tied to others by a product cannot change alone.

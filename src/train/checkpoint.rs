@@ -7,10 +7,7 @@ use super::event::CurvePoint;
 use super::guard::Guard;
 use super::trainer::{State, Training};
 use crate::model::Parameters;
-use crate::model::file::{fill, tensors_from_bytes, tensors_to_bytes};
-
-/// The metadata key under which the rest of the state lies.
-const KEY: &str = "inr-checkpoint";
+use crate::model::file::{CHECKPOINT_KEY, fill, tensors_from_bytes, tensors_to_bytes};
 
 /// The field of an identity that tells signals of one size apart.
 pub const CONTENT: &str = "signal_checksum";
@@ -63,7 +60,7 @@ pub fn to_bytes(state: &State, identity: &Value) -> Vec<u8> {
         tensors.push((name, shape, values));
     }
     let text = serde_json::to_string(&rest).expect("the rest is plain data");
-    tensors_to_bytes(&tensors, KEY, text)
+    tensors_to_bytes(&tensors, CHECKPOINT_KEY, text)
 }
 
 /// The state in `bytes`, for a network whose fresh parameters are `parameters`.
@@ -76,7 +73,8 @@ pub fn from_bytes(
     parameters: Parameters,
     identity: &Value,
 ) -> Result<State, CheckpointError> {
-    let (tensors, text) = tensors_from_bytes(bytes, KEY).map_err(CheckpointError::Damaged)?;
+    let (tensors, text) =
+        tensors_from_bytes(bytes, CHECKPOINT_KEY).map_err(CheckpointError::Damaged)?;
     let text = text.ok_or_else(|| CheckpointError::Damaged("its metadata is missing".into()))?;
     let rest: Rest =
         serde_json::from_str(&text).map_err(|e| CheckpointError::Damaged(e.to_string()))?;

@@ -118,7 +118,20 @@ fn files_that_are_no_models() {
     );
     place.write("json.safetensors", with_metadata(&whole, "inr", "{".into()));
     std::fs::create_dir(place.path("nothing")).unwrap();
-    let cases: [(&str, &[&str]); 14] = [
+    // JSON of a network without weights, of which there may be any number.
+    place.write(
+        "weightless.safetensors",
+        changed(&|h| {
+            h["layers"] = serde_json::json!([{"kind": "rescale", "scale": [1.0]}]);
+            h["segments"] = 1_000_000_000_000_000_u64.into();
+            (h["d_in"], h["d_out"]) = (2.into(), 2.into());
+        }),
+    );
+    let mut unknown = whole.clone();
+    let end = unknown.len();
+    unknown[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    place.write("unknown.safetensors", unknown);
+    let cases: [(&str, &[&str]); 17] = [
         (
             "missing.safetensors",
             &["cannot read the model", "missing.safetensors"],
@@ -133,6 +146,15 @@ fn files_that_are_no_models() {
         ("json.safetensors", &["is damaged"]),
         ("later.safetensors", &["has model format 2", "update inr"]),
         ("kind.safetensors", &["waves"]),
+        ("weightless.safetensors", &["its layers have no parameters"]),
+        (
+            "unknown.safetensors",
+            &["its weights are not all finite numbers"],
+        ),
+        (
+            "run/checkpoint.safetensors",
+            &["is the checkpoint of a run", "model.safetensors"],
+        ),
         ("wide.safetensors", &["wide.safetensors"]),
         ("signal.safetensors", &["smell", "update inr"]),
         (
@@ -311,6 +333,9 @@ fn numbers_out_of_range() {
         ("--set training.steps=0", "training.steps"),
         ("--set training.seconds=nan", "training.seconds"),
         ("--set training.optimizer.learning_rate=-1", "learning_rate"),
+        // In single precision, 0 and 1.
+        ("--set training.optimizer.epsilon=1e-60", "epsilon"),
+        ("--set training.optimizer.beta_2=0.99999999", "beta_2"),
         ("--set training.optimizer.muon_start=0.5", "muon_start"),
         ("--set model.layers.0.omega_0=nan", "omega_0"),
         ("--set model.layers.0.width=0", "width"),
@@ -397,13 +422,13 @@ fn resuming_what_cannot_be_resumed() {
         ("--model wire", "layers"),
     ] {
         let line = resume(&format!("--out run {flags}"));
-        fails(&place, &line, 1, &["another recipe", word]);
+        fails(&place, &line, 2, &["another recipe", word]);
     }
     let smaller = place.picture("icon.png").crop_imm(0, 0, 32, 32);
     smaller.save(place.path("smaller.png")).unwrap();
     let other = |name: &str| format!("fit {name} --resume --device cpu -q --out run");
-    fails(&place, &other("smaller.png"), 1, &["another recipe"]);
-    fails(&place, &other("leaf.png"), 1, &["another recipe", "width"]);
+    fails(&place, &other("smaller.png"), 2, &["another recipe"]);
+    fails(&place, &other("leaf.png"), 2, &["another recipe", "width"]);
     misused(&place, &resume("--out run --force"), &["--force"]);
 
     let checkpoint = place.bytes("run/checkpoint.safetensors");
@@ -418,7 +443,7 @@ fn resuming_what_cannot_be_resumed() {
             &place,
             &resume("--out run"),
             1,
-            &["checkpoint is damaged", "--force"],
+            &["run/checkpoint.safetensors is damaged", "--force"],
         );
     }
     // Without its checkpoint a run cannot go on, and its results are not in the way of that answer.

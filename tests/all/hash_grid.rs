@@ -54,6 +54,22 @@ fn the_finest_level_and_the_aspect_follow_the_signal() {
     );
 }
 
+/// Beside a table widths do not grow, not even one of 1.
+#[test]
+fn a_width_of_one_beside_a_table_stays() {
+    let list = json!([{"kind": "hash-grid"}, {"kind": "relu", "width": 1}, {"kind": "linear"}]);
+    let list: Vec<LayerConfig> = serde_json::from_value(list).unwrap();
+    for budget in [10, 2_000, 100_000] {
+        for budget in [SizeBudget::About(budget), SizeBudget::UpTo(budget)] {
+            let network = size_to_budget(&list, 2, 3, &hints(), budget).unwrap();
+            let [_, LayerConfig::Relu(relu), _] = network.layers() else {
+                panic!("the kinds stay")
+            };
+            assert_eq!(relu.width, 1, "{budget:?}");
+        }
+    }
+}
+
 /// Below the size as written, rows are multiplied by s² where widths are multiplied by s; above it the table alone grows, and when every
 /// vertex has a row of its own, the widths again. The written network has 10 levels of at most 10,000 rows of 2 features.
 #[test]

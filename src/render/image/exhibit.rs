@@ -60,7 +60,7 @@ pub(in crate::render) fn exhibit(
     let blocks: Vec<&[f64]> = seen.iter().map(|seen| &*seen.blocks).collect();
     let places = places(layout, side, &blocks);
     let spectra = original.and_then(|original| {
-        let own = spectrum(original, |image, at| image.level(at))?;
+        let own = spectrum(original, |image, at| image.level(at, &image.layout))?;
         let errors = seen.iter().map(|seen| match &seen.spectrum {
             Some(spectrum) => levels(spectrum),
             None => Vec::new(),
@@ -146,7 +146,7 @@ fn see(
         },
         blocks: block_errors(original, image, block),
         spectrum: spectrum(original, |original, at| {
-            original.level(at) - image.level(at)
+            original.level(at, &original.layout) - image.level(at, &original.layout)
         }),
     })
 }
@@ -176,14 +176,14 @@ fn encode_srgb(linear: f32) -> f32 {
 }
 
 impl Image {
-    /// A stored value as a part of the range.
-    fn level(&self, at: usize) -> f64 {
+    /// A stored value as a part of the range of `layout`: of float pictures each has its own, and differences are taken in one.
+    fn level(&self, at: usize, layout: &ImageLayout) -> f64 {
         let value = match &self.samples {
             Samples::U8(values) => f64::from(values[at]),
             Samples::U16(values) => f64::from(values[at]),
             Samples::F32(values) => f64::from(values[at]),
         };
-        (value - f64::from(self.layout.range[0])) / self.layout.peak()
+        (value - f64::from(layout.range[0])) / layout.peak()
     }
 }
 
@@ -228,8 +228,8 @@ fn block_errors(original: &Image, image: &Image, block: usize) -> Vec<f64> {
         for y in by * block..(by + 1) * block {
             for (column, sum) in sums.iter_mut().enumerate() {
                 let start = y * layout.row() + column * width;
-                let squares =
-                    (start..start + width).map(|at| (original.level(at) - image.level(at)).powi(2));
+                let squares = (start..start + width)
+                    .map(|at| (original.level(at, layout) - image.level(at, layout)).powi(2));
                 *sum += squares.sum::<f64>();
             }
         }
@@ -360,5 +360,30 @@ mod tests {
         assert_eq!(of_one.len(), 2);
         assert!(of_one[0].corner[0] > 60);
         assert!(places(&layout, side, &[good, good]).is_empty());
+    }
+
+    /// Float pictures, of which one has a value beyond those of the other: an error of 1 in one of 64² values has the power 1/64² at every frequency.
+    #[test]
+    fn errors_of_float_pictures_are_differences_of_their_values() {
+        let ramp: Vec<f32> = (0..64 * 64).map(|i| i as f32 / 4095.0).collect();
+        let mut spike = ramp.clone();
+        spike[64 * 20 + 9] += 1.0;
+        let image = |values: Vec<f32>| {
+            let largest = values.iter().copied().fold(0.0, f32::max);
+            let mut layout = ImageLayout::new(64, 64, Channels::Grey, BitDepth::F32);
+            layout.range = [0.0, largest];
+            Image::new(layout, Samples::F32(values)).unwrap()
+        };
+        let (original, made) = (image(ramp), image(spike));
+        assert_ne!(original.layout.range, made.layout.range);
+        let seen = see(Some(&original), &made, 1, 8).unwrap();
+        let power = seen.spectrum.unwrap().power;
+        let mean = power.iter().sum::<f64>() / power.len() as f64;
+        assert!(
+            power.iter().all(|p| (p / mean - 1.0).abs() < 0.1),
+            "{power:?}"
+        );
+        let wrong = seen.blocks.iter().filter(|&&error| error > 1e-9);
+        assert_eq!(wrong.count(), 1);
     }
 }

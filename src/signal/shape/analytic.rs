@@ -171,6 +171,7 @@ mod tests {
             ("spere(1)", "did you mean sphere"),
             ("torus(0.5)", "torus takes 2 numbers"),
             ("torus(0.5, -1)", "must be positive"),
+            ("plane(1e200, 0, 0, 1e199)", "too long"),
             ("sphere(1", "ends"),
             ("sphere(1))", "\")\""),
             ("union()", "at least one shape"),

@@ -82,7 +82,7 @@ impl OptimizerConfig {
     ///
     /// The rate times √max(1, d_out/d_in), an update of the same spectral norm at any width (Jordan et al. 2024, whose matrices are
     /// `[d_out, d_in]`). Where a side is longer than [`Self::muon_width`], w, also times √(w / the longer side), a deviation: so the best rate of
-    /// SIREN and of `fourier-kan` was found to fall (docs/kan-on-pictures.md).
+    /// SIREN and of `fourier-kan` was found to fall (docs/search-on-pictures.md).
     pub fn muon_rate(&self, d_in: usize, d_out: usize) -> f64 {
         let (d_in, d_out) = (d_in as f64, d_out as f64);
         let width = match self.muon_width {
@@ -105,7 +105,9 @@ impl OptimizerConfig {
             ("muon_learning_rate", self.muon_learning_rate),
             ("epsilon", self.epsilon),
         ] {
-            if !(value.is_finite() && value > 0.0) {
+            // What the steps are computed with.
+            let single = value as f32;
+            if !(single.is_finite() && single > 0.0) {
                 return Err(format!(
                     "{field} is {value}; it must be a finite number above 0"
                 ));
@@ -122,7 +124,7 @@ impl OptimizerConfig {
             ("beta_1", self.beta_1),
             ("beta_2", self.beta_2),
         ] {
-            if !(0.0..1.0).contains(&value) {
+            if value < 0.0 || !(0.0..1.0).contains(&(value as f32)) {
                 return Err(format!(
                     "{field} is {value}; it must be at least 0 and below 1"
                 ));

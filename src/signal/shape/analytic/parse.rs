@@ -153,6 +153,9 @@ fn build(name: &str, numbers: &[f64], mut parts: Vec<Analytic>) -> Result<Analyt
             let normal: Vector = [x, y, z];
             match norm(normal) {
                 0.0 => return Err("the normal of plane has no length".into()),
+                length if length.is_infinite() => {
+                    return Err("the normal of plane is too long".into());
+                }
                 length => Analytic::Plane(scale(normal, 1.0 / length), offset / length),
             }
         }
