@@ -38,7 +38,8 @@ Examples:
   inr compare assets/harbour.png --models all,all:paper --time 60s --out out/authors
 
 Every model gets 1,000 steps and 200,000 parameters, or as many as the input has samples, unless
-flags say otherwise. Markdown tables are printed. The folder out/<name>-compare (of several
+flags say otherwise; one by another recipe keeps the size, batch and steps of that recipe unless
+flags give them, and --samples or --time make them comparable. Markdown tables are printed. The folder out/<name>-compare (of several
 inputs out/compare/<name>) gets a folder for each model with its reconstruction, report, model
 file and so on; compare.json, compare.csv, compare.md, compare.tex and curves.svg (running PSNR
 over time) are written after every fit, and so is report.html, a page that shows all of it; of
@@ -263,6 +264,7 @@ impl<'a> Comparison<'a> {
                     self.rows[index].fits[place] = None;
                     self.report.inputs[index].failures.push(ComparedFailure {
                         model: run.model.clone(),
+                        recipe: run.resolved.recipe.training.recipe.clone(),
                         seed: run.seed,
                         folder: run.place.clone(),
                         reason: error.to_string(),
@@ -296,7 +298,11 @@ impl<'a> Comparison<'a> {
                 }),
                 metrics,
             });
-            curves.push((run.place.clone(), fitted.training.curve));
+            let seed = match self.plan.seeds.len() {
+                1 => String::new(),
+                _ => format!(" seed {}", run.seed),
+            };
+            curves.push((run.model.clone() + &seed, fitted.training.curve));
             let svg = curves_svg(&input.path.display().to_string(), &curves);
             input.folder.write(folder::CURVES, svg.as_bytes())?;
             self.keep()?;
@@ -323,10 +329,13 @@ impl<'a> Comparison<'a> {
         if let Some(reduced) = &input.reduced {
             self.talk.say(reduced);
         }
-        // A model has the same size with every seed.
+        // A model has the same size with every seed, and the same recipe on every input.
         let first = self.plan.seeds.first();
         for run in input.runs.iter().filter(|run| Some(&run.seed) == first) {
-            self.talk.limits(&run.model, &run.resolved);
+            if index == 0 {
+                self.talk.deviations(&run.model, &run.resolved);
+            }
+            self.talk.size(&run.model, &run.resolved);
         }
     }
 }

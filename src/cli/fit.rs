@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::command_line::{quoted, quoted_path};
+use super::command_line::quoted_path;
 use super::flags::RunFlags;
 use super::folder::{self, Folder, FolderError};
 use super::load::load_signal;
@@ -84,7 +84,8 @@ impl Fit {
             device.name,
             device.reason
         ));
-        talk.limits(&resolved.recipe.model.preset, &resolved);
+        talk.deviations(&resolved.recipe.model.preset, &resolved);
+        talk.size(&resolved.recipe.model.preset, &resolved);
         let segments = resolved.network.segments();
         if let Some(seconds) = layout.seconds().filter(|_| segments > 1) {
             let seconds = seconds / segments as f64;
@@ -127,7 +128,7 @@ impl Fit {
         {
             talk.say(&running);
         }
-        let place = quoted(&folder.path().to_string_lossy());
+        let place = quoted_path(&folder.path().to_string_lossy());
         if self.flags.step.talk.json {
             print(&to_json(&report))?;
         } else {

@@ -16,7 +16,7 @@ pub(super) struct RunFlags {
     /// What the model is for: fidelity (the default), or upsampling, which fits what lies between the pixels too
     #[arg(long = "for", value_name = "PURPOSE", help_heading = "Recipe")]
     pub purpose: Option<String>,
-    /// Whose recipe it follows: ours (the default), paper, what the authors of the model ran as far as inr models says, or another that it names
+    /// Whose recipe it follows: ours (the default), paper, as published (inr models says what of it is not), or another that it names
     #[arg(long, value_name = "NAME", help_heading = "Recipe")]
     pub recipe: Option<String>,
     /// Stop after this many optimizer steps

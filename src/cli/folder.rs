@@ -248,8 +248,8 @@ pub(super) fn write_file(path: &Path, bytes: &[u8], force: bool) -> Result<(), F
     check_file(path, force)?;
     // Of a link the file that it leads to is replaced.
     match path.canonicalize() {
-        Ok(file) => write_atomically(&file, bytes),
-        Err(_) => write_atomically(path, bytes),
+        Ok(file) if path.is_symlink() => write_atomically(&file, bytes),
+        _ => write_atomically(path, bytes),
     }
 }
 

@@ -65,7 +65,6 @@ impl CliError {
     fn exit_code(&self) -> u8 {
         use crate::config::ConfigError;
         use crate::render::{EncodeError, MeshEncodeError, RenderError};
-        use crate::signal::SignalError;
         use crate::train::CheckpointError;
         use folder::FolderError;
         match self {
@@ -79,8 +78,7 @@ impl CliError {
                 | FolderError::OtherRun { .. }
                 | FolderError::OtherVersion { .. },
             )
-            | Self::Signal(SignalError::Target(_))
-            | Self::Checkpoint(CheckpointError::OtherRecipe(_))
+            | Self::Checkpoint(CheckpointError::OtherRecipe(_) | CheckpointError::OtherContent)
             | Self::Render(
                 RenderError::Request(_)
                 | RenderError::Encode(

@@ -51,11 +51,15 @@ impl Talk {
         }
     }
 
-    /// What a model is not: of the size asked for, or as the authors of its recipe have it.
-    pub fn limits(&self, model: &str, resolved: &Resolved) {
+    /// What of a model is not as others have it whose recipe it follows.
+    pub fn deviations(&self, model: &str, resolved: &Resolved) {
         if let Some(deviations) = resolved.deviations() {
             self.say(&format!("{model}: not as theirs: {deviations}"));
         }
+    }
+
+    /// That a model could not be sized as asked, if it could not.
+    pub fn size(&self, model: &str, resolved: &Resolved) {
         if let Some([asked, parameters]) = resolved.off_size() {
             self.say(&format!(
                 "{model} cannot come nearer to {} parameters than {}",

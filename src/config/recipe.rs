@@ -104,7 +104,6 @@ pub struct TrainingRecipe {
     /// 0.05, or the inside of an occupancy. Other signals, and footprints of an area, have no slack.
     pub slack: bool,
     /// Whether the learning rates are those of a batch of all samples, and smaller batches have them times their share, as WIRE's authors do.
-    #[serde(skip_serializing_if = "is_false")]
     pub rate_by_share: bool,
     /// How it is made small.
     pub optimizer: OptimizerConfig,
@@ -116,12 +115,6 @@ pub struct TrainingRecipe {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_zero(weight: &f64) -> bool {
     *weight == 0.0
-}
-
-// Serde hands out a reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 // Serde hands out a reference.

@@ -70,7 +70,7 @@ impl Request {
         let is_foreign = self.file.is_none() && kind != RECIPES_ARE_FOR;
         is_foreign.then(|| {
             format!(
-                "--recipe {recipe} is for pictures, and its frequencies and rates for them; on a {kind} it says little of a model"
+                "the recipe {recipe} is for pictures, and its frequencies and rates for them; on a {kind} it says little of a model"
             )
         })
     }

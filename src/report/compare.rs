@@ -26,7 +26,7 @@ pub struct CompareReport {
     pub command: String,
     /// What it ran on.
     pub device: String,
-    /// Whose recipe all models were trained by, where it is not ours.
+    /// Whose recipe all models were trained by without having it in their names, where it is not ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
     /// How every input was reduced before it was fitted, if it was.
@@ -60,8 +60,11 @@ pub struct ComparedInput {
 /// A fit that failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComparedFailure {
-    /// Name of the preset.
+    /// The model, as in [`ComparedModel::model`].
     pub model: String,
+    /// Whose recipe it was, where it is not ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
     /// The seed of weights and sample order.
     pub seed: u64,
     /// The folder that the run would have, relative to that of the comparison.
@@ -73,7 +76,8 @@ pub struct ComparedFailure {
 /// One row of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComparedModel {
-    /// Name of the preset, or of a filter.
+    /// The model as it was asked for, `siren` or `siren:paper`, with its folder behind it where runs of several places are told apart; or the name
+    /// of a filter.
     pub model: String,
     /// What a filter has not.
     #[serde(flatten)]
@@ -221,7 +225,7 @@ impl CompareReport {
         self.ranks = means::ranks(&self.inputs, &self.seeds);
     }
 
-    /// What to call the inputs, each by another name.
+    /// What to call the inputs: see [`signal::names`].
     pub fn names(&self) -> Vec<String> {
         let paths = self.inputs.iter().map(|input| &input.input.path);
         signal::names(paths.map(Path::new))

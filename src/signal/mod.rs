@@ -346,7 +346,8 @@ pub fn name(path: &Path) -> String {
 }
 
 /// What to call the results of several signals: their names, with those of the folders around them before these where they would be the
-/// same (`a/00.png` and `b/00.png`: `a-00` and `b-00`). The same file has the same name.
+/// same (`a/00.png` and `b/00.png`: `a-00` and `b-00`). The same path
+/// has the same name.
 pub fn names<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Vec<String> {
     let folders = |path: &'a Path| {
         let folders = path.parent().into_iter().flat_map(Path::components).rev();

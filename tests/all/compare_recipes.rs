@@ -49,6 +49,7 @@ fn recipes_behind_a_colon_are_checked() {
     for (models, words) in [
         ("siren,siren:ours", "--models names siren twice"),
         ("siren:paper --recipe paper", "both name a recipe"),
+        ("siren:ours,wire --recipe paper", "both name a recipe"),
         ("siren:papre", "--recipe papre: siren has no such recipe"),
         ("grid:paper", "--recipe paper: grid has no such recipe"),
         (
@@ -65,6 +66,25 @@ fn recipes_behind_a_colon_are_checked() {
     let rows = list(&report["inputs"][0]["models"]);
     let near = |row: &Value| (1900..=2100).contains(&row["parameters"].as_u64().unwrap());
     assert!(near(&rows[0]) && near(&rows[1]), "{report}");
+    // Of a size that is asked for, bytes are matched whoever's recipe it is.
+    let line = "compare icon.png --models siren,siren:paper,wire:paper --match bytes --params 3k --steps 1 --batch 32 --device cpu --json --out b";
+    let report = place.run(line).done().json();
+    for row in list(&report["inputs"][0]["models"]) {
+        let bytes = row["bytes"].as_f64().unwrap();
+        assert!((bytes / 12_000.0 - 1.0).abs() < 0.05, "{report}");
+    }
+    // Said of sounds once, and of pictures not at all.
+    let chime = super::program::repository().join("assets/chime.wav");
+    std::fs::copy(chime, place.path("chime.wav")).unwrap();
+    for recipe in ["siren:paper", "siren --recipe paper"] {
+        let line = format!(
+            "compare icon.png chime.wav --models {recipe} --steps 1 --batch 32 --device cpu --out d --force"
+        );
+        let told = place.run(&line).done().stderr;
+        let remark =
+            "the recipe paper is for pictures, and its frequencies and rates for them; on a sound";
+        assert_eq!(told.matches(remark).count(), 1, "{told}");
+    }
 }
 
 #[test]
@@ -118,6 +138,15 @@ fn runs_are_read_back_with_other_threads_and_from_another_path() {
         |line: &str, threads: &str| with(line, threads).stderr.contains("(read back)");
     assert!(is_read_back(&line, "2"));
     assert!(is_read_back(&line.replace("icon.png", "./icon.png"), "1"));
+    // On a page the comparison's name of the file goes.
+    let place_of = place.path("icon.png").display().to_string();
+    let elsewhere = line
+        .replace("icon.png", &place_of)
+        .replace("siren", "siren,pe");
+    assert!(is_read_back(&elsewhere, "1"));
+    place.run("report c c/siren-seed3 -o p.html").done();
+    assert_eq!(place.text("p.html").matches("<h2>").count(), 1);
+    let line = line.replace("siren", "siren,pe");
     // The run has the folder of its seed, and other seeds join it.
     assert!(is_read_back(&line.replace("--seed 3", "--seeds 3,4"), "1"));
     // Under a clock other threads make other steps.
@@ -144,7 +173,12 @@ fn damaged_tables_and_reports_say_how_to_go_on() {
             .refused(1, &[file, "is damaged", "delete it and give --resume"]);
         std::fs::remove_file(place.path(file)).unwrap();
         let again = place.run(&format!("{line} --resume")).done();
-        assert!(again.stderr.contains("(read back)"), "{again:?}");
+        let told = match file {
+            "c/compare.json" => "siren: psnr_db",
+            _ => "siren: resuming at step 20",
+        };
+        assert!(again.stderr.contains(told), "{again:?}");
+        assert!(again.stderr.contains("wire: psnr_db") && again.stderr.contains("(read back)"));
         assert!(place.path(file).exists());
     }
 }

@@ -284,7 +284,7 @@ fn a_purpose_lies_between_preset_and_file_and_stays_with_the_run() {
         &format!(
             "fit icon.png --resume --out {run} --steps 30 --device cpu -q --set training.footprint=point"
         ),
-        1,
+        2,
         &["another recipe", "footprint"],
     );
     // A file has purposes of its own, and its other settings go before the preset's purposes.

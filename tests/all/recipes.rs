@@ -293,7 +293,7 @@ fn a_fit_follows_the_recipe_that_it_is_asked_for() {
     );
 
     // Authors ran them on pictures, which is said of anything else.
-    let remark = "--recipe paper is for pictures";
+    let remark = "the recipe paper is for pictures";
     let chime = repository().join("assets/chime.wav");
     std::fs::copy(chime, place.path("chime.wav")).unwrap();
     let picture = place.run(&format!("fit icon.png --model siren {tiny} --out said"));

@@ -78,11 +78,10 @@ impl Compare {
             .iter()
             .map(|name| Contender::new(name))
             .collect();
-        let with_recipe = named.iter().find(|contender| contender.recipe.is_some());
-        if let (Some(contender), Some(recipe)) = (with_recipe, &self.flags.recipe) {
+        let with_recipe = self.models.iter().find(|name| name.contains(':'));
+        if let (Some(name), Some(recipe)) = (with_recipe, &self.flags.recipe) {
             return Err(CliError::Usage(format!(
-                "--models {} and --recipe {recipe} both name a recipe; give one of them",
-                contender.name()
+                "--models {name} and --recipe {recipe} both name a recipe; give one of them"
             )));
         }
         let (mut all, mut left_out): (Vec<Contender>, Vec<Contender>) = Default::default();
@@ -134,6 +133,19 @@ impl Compare {
             recipe: contender.recipe.clone().or(request.recipe.clone()),
             ..request
         })
+    }
+
+    /// What there is to know of recipes of authors on this kind of signals.
+    ///
+    /// # Errors
+    /// See [`Self::contenders`].
+    pub(super) fn remark(&self, kind: &str) -> Result<Option<String>, CliError> {
+        for contender in self.contenders()?.all {
+            if let Some(remark) = self.request(&contender)?.remark(kind) {
+                return Ok(Some(remark));
+            }
+        }
+        Ok(None)
     }
 
     /// The size that the models have in common, and the budget, where no flag gives them.
@@ -202,7 +214,6 @@ impl Compare {
                 }
                 let mut resolved = resolve(&request, &facts)?;
                 if self.size_match == Some(SizeMatch::Bytes)
-                    && !has_own_size(&request)
                     && let Some(asked) = resolved.asked
                 {
                     let beside = beside_weights(&resolved, signal);

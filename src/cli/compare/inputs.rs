@@ -42,7 +42,10 @@ fn within(folder: &Path, talk: &Talk) -> Result<Vec<PathBuf>, CliError> {
                 path.display()
             )),
             Err(
-                error @ (SignalError::UnsupportedFormat { .. } | SignalError::EncodedSound { .. }),
+                error @ (SignalError::UnsupportedFormat { .. }
+                | SignalError::UnsupportedContent { .. }
+                | SignalError::UnsupportedSound { .. }
+                | SignalError::EncodedSound { .. }),
             ) => talk.say(&format!("left out: {error}")),
             Err(error) => return Err(error.into()),
         }
@@ -62,10 +65,12 @@ fn within(folder: &Path, talk: &Talk) -> Result<Vec<PathBuf>, CliError> {
 /// When two inputs are the same, or would have the same folder.
 pub(super) fn names(inputs: &[PathBuf]) -> Result<Vec<String>, CliError> {
     let names = signal::names(inputs.iter().map(PathBuf::as_path));
-    let files: Vec<Option<PathBuf>> = inputs
-        .iter()
-        .map(|input| input.canonicalize().ok())
-        .collect();
+    // However it is named; a link is another file.
+    let place = |input: &PathBuf| {
+        let folder = Path::new(".").join(input.parent()?);
+        Some(folder.canonicalize().ok()?.join(input.file_name()?))
+    };
+    let files: Vec<Option<PathBuf>> = inputs.iter().map(place).collect();
     for index in 1..inputs.len() {
         let is_same = |other: &usize| {
             names[*other] == names[index] || files[index].is_some() && files[*other] == files[index]

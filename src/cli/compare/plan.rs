@@ -177,7 +177,7 @@ impl Compare {
             .inputs
             .iter()
             .all(|other| other.layout.kind() != layout.kind());
-        if let Some(remark) = self.flags.request()?.remark(layout.kind())
+        if let Some(remark) = self.remark(layout.kind())?
             && is_first
         {
             talk.say(&remark);
@@ -289,17 +289,19 @@ impl Plan {
     pub fn rows_of(&self, input: &PlannedInput) -> InputRows {
         let path = InputReport::new(&input.path, &input.layout).path;
         let is_same = |other: &&ComparedInput| other.input.path == path;
-        let rows = self.earlier.iter().filter(is_same);
-        let rows: Vec<&ComparedModel> = rows.flat_map(|input| &input.models).collect();
-        let filters = rows.iter().filter(|row| row.fit.is_none());
+        let rows = || self.earlier.iter().flat_map(|input| &input.models);
+        let of_input = self.earlier.iter().filter(is_same);
+        let of_input = of_input.flat_map(|input| &input.models);
+        let filters = of_input.filter(|row| row.fit.is_none());
+        // The file may have been named otherwise.
         let fit = |run: &PlannedRun| {
             run.finished.as_ref()?;
             let is_of_run =
-                |row: &&&ComparedModel| row.fit.as_ref().is_some_and(|fit| fit.folder == run.place);
-            rows.iter().find(is_of_run).map(|row| (*row).clone())
+                |row: &&ComparedModel| row.fit.as_ref().is_some_and(|fit| fit.folder == run.place);
+            rows().find(is_of_run).cloned()
         };
         InputRows {
-            filters: filters.map(|row| (*row).clone()).collect(),
+            filters: filters.cloned().collect(),
             fits: input.runs.iter().map(fit).collect(),
         }
     }

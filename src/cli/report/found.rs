@@ -30,13 +30,15 @@ struct FoundRun {
     off_size: Option<OffSize>,
     recipe: Option<toml::Table>,
     report: RunReport,
+    /// What was fitted, as the comparison names it.
+    input: InputReport,
 }
 
 impl FoundRun {
     /// Whether it is another fit of the same model to the same input, and not one with another seed alone.
     fn is_other(&self, other: &Self) -> bool {
         self.label != other.label
-            && self.report.input.path == other.report.input.path
+            && self.input.path == other.input.path
             && self.report.model.name == other.report.model.name
             && self.report.training.recipe == other.report.training.recipe
             && (self.report.seed == other.report.seed || self.recipe != other.recipe)
@@ -89,7 +91,7 @@ impl Found {
         let mut is_empty = true;
         for input in report.inputs {
             for fit in input.models.iter().filter_map(|model| model.fit.as_ref()) {
-                self.add(&folder.join(&fit.folder), Some((folder, fit)))?;
+                self.add(&folder.join(&fit.folder), Some((folder, fit, &input.input)))?;
                 is_empty = false;
             }
             for mut failure in input.failures {
@@ -111,12 +113,12 @@ impl Found {
     fn add(
         &mut self,
         folder: &Path,
-        comparison: Option<(&Path, &ComparedFit)>,
+        comparison: Option<(&Path, &ComparedFit, &InputReport)>,
     ) -> Result<(), CliError> {
         let path = folder.join(folder::REPORT);
         let Some(bytes) = read(&path)? else {
             return Err(CliError::Usage(match comparison {
-                Some((comparison, _)) => format!(
+                Some((comparison, _, _)) => format!(
                     "{} lists a run in {}, which is not there; make the comparison again, or give the folders of its other runs",
                     comparison.display(),
                     folder.display()
@@ -129,13 +131,15 @@ impl Found {
             return Ok(());
         }
         let report: RunReport = parse(&path, &bytes)?;
-        let label = comparison.map_or(folder, |(comparison, _)| comparison);
+        let label = comparison.map_or(folder, |(comparison, _, _)| comparison);
+        let input = comparison.map_or(&report.input, |(_, _, input)| input);
         self.runs.push(FoundRun {
             folder: folder.into(),
             place,
             label: label.display().to_string(),
-            off_size: comparison.and_then(|(_, fit)| fit.off_size),
+            off_size: comparison.and_then(|(_, fit, _)| fit.off_size),
             recipe: recipe_but_seed(folder),
+            input: input.clone(),
             report,
         });
         Ok(())
@@ -179,7 +183,7 @@ impl Found {
                 off_size: run.off_size,
                 ..ComparedFit::new(&run.report, run.folder.display().to_string())
             };
-            let input = index_of(&mut report, &run.report.input);
+            let input = index_of(&mut report, &run.input);
             report.add(
                 input,
                 ComparedModel {
@@ -191,7 +195,13 @@ impl Found {
         }
         for (input, failure) in &self.failures {
             let input = index_of(&mut report, input);
-            report.inputs[input].failures.push(failure.clone());
+            let mut failure = failure.clone();
+            if let Some(recipe) = failure.recipe.as_ref().filter(|_| !same_recipe)
+                && !failure.model.contains(':')
+            {
+                failure.model = format!("{}:{recipe}", failure.model);
+            }
+            report.inputs[input].failures.push(failure);
         }
         report
     }

@@ -210,7 +210,7 @@ impl Gathered {
             false => format!(
                 "inr fit {} --config {} --out {}{}",
                 quoted_path(&report.input.path),
-                quoted(&recipe_path.display().to_string()),
+                quoted_path(&recipe_path.display().to_string()),
                 again(&folder),
                 // An adapter may have another number elsewhere.
                 if is_cpu(&report.device) {
@@ -259,5 +259,5 @@ pub(super) fn parse<T: serde::de::DeserializeOwned>(
 
 /// Where a run is repeated, as a word of a command line.
 fn again(folder: &Path) -> String {
-    quoted(&format!("{}-again", folder.display()))
+    quoted_path(&format!("{}-again", folder.display()))
 }

@@ -11,7 +11,7 @@ use crate::train::StoppedBy;
 /// of the models with the most finished inputs alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComparedMean {
-    /// Name of the preset, or of a filter.
+    /// The model, as in [`ComparedModel::model`].
     pub model: String,
     /// The kind of the inputs: kinds have other metrics.
     #[serde(default)]
@@ -46,7 +46,7 @@ pub struct ComparedMean {
 /// The places of one model among inputs of several kinds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ComparedRank {
-    /// Name of the preset.
+    /// The model, as in [`ComparedModel::model`].
     pub model: String,
     /// How many inputs it has been fitted to, and all models beside it.
     pub inputs: usize,

@@ -233,6 +233,7 @@ impl CompareReport {
         ];
         let row = |input: &ComparedInput,
                    model: &str,
+                   recipe: Option<&String>,
                    ended: [String; 2],
                    fit: Option<&ComparedFit>,
                    metrics: &[Metric]| {
@@ -242,8 +243,7 @@ impl CompareReport {
                 input.input.kind().to_string(),
                 model.to_string(),
             ];
-            let recipe = |fit: &ComparedFit| fit.recipe.clone().or_else(|| self.recipe.clone());
-            cells.push(of(&|fit| recipe(fit).unwrap_or_default()));
+            cells.push(recipe.or(self.recipe.as_ref()).cloned().unwrap_or_default());
             cells.extend(ended);
             cells.extend([
                 of(&|fit| fit.parameters.to_string()),
@@ -270,11 +270,20 @@ impl CompareReport {
                 let fit = model.fit.as_ref();
                 let ended = fit.map(|fit| [fit.stopped_by.name().into(), fit.seed.to_string()]);
                 let ended = ended.unwrap_or_default();
-                rows.push(row(input, &model.model, ended, fit, &model.metrics.0));
+                let recipe = fit.and_then(|fit| fit.recipe.as_ref());
+                rows.push(row(
+                    input,
+                    &model.model,
+                    recipe,
+                    ended,
+                    fit,
+                    &model.metrics.0,
+                ));
             }
             for failure in &input.failures {
                 let ended = [ComparedFailure::REMARK.into(), failure.seed.to_string()];
-                let mut cells = row(input, &failure.model, ended, None, &[]);
+                let recipe = failure.recipe.as_ref();
+                let mut cells = row(input, &failure.model, recipe, ended, None, &[]);
                 if let Some(reason) = cells.last_mut() {
                     *reason = one_line(&failure.reason);
                 }

@@ -293,6 +293,7 @@ fn programs_get_every_fit_with_unrounded_numbers() {
     );
     report.inputs[1].failures.push(ComparedFailure {
         model: "wire".into(),
+        recipe: Some("paper".into()),
         seed: 0,
         folder: "b/wire".into(),
         reason: "training diverged".into(),
@@ -301,7 +302,7 @@ fn programs_get_every_fit_with_unrounded_numbers() {
 input,kind,model,recipe,stopped_by,seed,parameters,off_size,bytes,steps,samples_seen,seconds,running_psnr_db,psnr_db,ssim,failure
 x/a.png,image,siren,,time,0,1200,,5000,30,300,0.03333333333333333,0.08333333333333331,0.3333333333333333,0.5,
 b.png,image,bicubic,,,,,,,,,,,,0.25,
-b.png,image,wire,,failed,0,,,,,,,,,,training diverged
+b.png,image,wire,paper,failed,0,,,,,,,,,,training diverged
 ";
     assert_eq!(report.data().csv(), expected);
     let folders = ComparedFit::folders(crate::report::to_json(&report).as_bytes());

@@ -109,7 +109,7 @@ impl OptimizerConfig {
             let single = value as f32;
             if !(single.is_finite() && single > 0.0) {
                 return Err(format!(
-                    "{field} is {value}; it must be a finite number above 0"
+                    "{field} is {value}; it must be a finite number above 0, in single precision"
                 ));
             }
         }
@@ -126,7 +126,7 @@ impl OptimizerConfig {
         ] {
             if value < 0.0 || !(0.0..1.0).contains(&(value as f32)) {
                 return Err(format!(
-                    "{field} is {value}; it must be at least 0 and below 1"
+                    "{field} is {value}; it must be at least 0 and below 1, in single precision"
                 ));
             }
         }
