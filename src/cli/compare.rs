@@ -39,9 +39,10 @@ Examples:
 
 Every model gets 1,000 steps and 200,000 parameters, or as many as the input has samples, unless
 flags say otherwise; one by another recipe keeps the size, batch and steps of that recipe unless
-flags give them, and --samples or --time make them comparable. Markdown tables are printed. The folder out/<name>-compare (of several
-inputs out/compare/<name>) gets a folder for each model with its reconstruction, report, model
-file and so on; compare.json, compare.csv, compare.md, compare.tex and curves.svg (running PSNR
+flags give them, and --samples or --time make them comparable. Markdown tables are printed.
+
+The folder out/<name>-compare (of several inputs out/compare/<name>) gets a folder for each model
+with its reconstruction, report, model file and so on; compare.json, compare.csv, compare.md, compare.tex and curves.svg (running PSNR
 over time) are written after every fit, and so is report.html, a page that shows all of it; of
 several inputs after each of them. Runs of the same recipe that are there already are read back,
 unfinished ones go on.

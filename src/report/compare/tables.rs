@@ -243,7 +243,7 @@ impl CompareReport {
                 input.input.kind().to_string(),
                 model.to_string(),
             ];
-            cells.push(recipe.or(self.recipe.as_ref()).cloned().unwrap_or_default());
+            cells.push(recipe.cloned().unwrap_or_default());
             cells.extend(ended);
             cells.extend([
                 of(&|fit| fit.parameters.to_string()),
@@ -270,7 +270,8 @@ impl CompareReport {
                 let fit = model.fit.as_ref();
                 let ended = fit.map(|fit| [fit.stopped_by.name().into(), fit.seed.to_string()]);
                 let ended = ended.unwrap_or_default();
-                let recipe = fit.and_then(|fit| fit.recipe.as_ref());
+                // Of a filter there is none.
+                let recipe = fit.and_then(|fit| fit.recipe.as_ref().or(self.recipe.as_ref()));
                 rows.push(row(
                     input,
                     &model.model,
@@ -282,7 +283,7 @@ impl CompareReport {
             }
             for failure in &input.failures {
                 let ended = [ComparedFailure::REMARK.into(), failure.seed.to_string()];
-                let recipe = failure.recipe.as_ref();
+                let recipe = failure.recipe.as_ref().or(self.recipe.as_ref());
                 let mut cells = row(input, &failure.model, recipe, ended, None, &[]);
                 if let Some(reason) = cells.last_mut() {
                     *reason = one_line(&failure.reason);

@@ -319,6 +319,11 @@ b.png,image,wire,paper,failed,0,,,,,,,,,,training diverged
     // What authors quote stands beside what is measured where their recipe is followed.
     assert!(!report.markdown().contains("running"));
     report.recipe = Some("paper".into());
+    let data = report.data().csv();
+    assert!(
+        data.contains("siren,paper,") && data.contains("bicubic,,,"),
+        "{data}"
+    );
     let header = "| seconds | running_psnr_db | psnr_db |";
     assert!(report.markdown().contains(header), "{}", report.markdown());
     // Of a reduced input both are not of the same samples.
