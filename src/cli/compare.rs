@@ -330,13 +330,17 @@ impl<'a> Comparison<'a> {
         if let Some(reduced) = &input.reduced {
             self.talk.say(reduced);
         }
-        // A model has the same size with every seed, and the same recipe on every input.
-        let first = self.plan.seeds.first();
-        for run in input.runs.iter().filter(|run| Some(&run.seed) == first) {
-            if index == 0 {
-                self.talk.deviations(&run.model, &run.resolved);
-            }
-            self.talk.size(&run.model, &run.resolved);
+        // A model has the same size with every seed, and the same recipe on every input of a kind.
+        let seed = self.plan.seeds.first();
+        let runs = input.runs.iter().filter(|run| Some(&run.seed) == seed);
+        let models: Vec<_> = runs.map(|run| (&run.model[..], &run.resolved)).collect();
+        let kind = input.layout.kind();
+        let earlier = &self.plan.inputs[..index];
+        if earlier.iter().all(|other| other.layout.kind() != kind) {
+            self.talk.recipes_of_others(&models, kind);
+        }
+        for (model, resolved) in models {
+            self.talk.size(model, resolved);
         }
     }
 }

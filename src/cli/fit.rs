@@ -71,7 +71,7 @@ impl Fit {
     pub fn run(self) -> Result<Outcome, CliError> {
         let talk = Talk::new(self.flags.step.talk);
         let signal = load_signal(&self.input, &talk)?;
-        let (resolved, folder) = self.prepare(signal.as_ref(), &talk)?;
+        let (resolved, folder) = self.prepare(signal.as_ref())?;
         let device = device::choose(self.flags.step.device)?;
         let aimed = signal.with_target(resolved.recipe.training.target)?;
         let layout = aimed.as_deref().unwrap_or(signal.as_ref()).layout();
@@ -84,7 +84,7 @@ impl Fit {
             device.name,
             device.reason
         ));
-        talk.deviations(&resolved.recipe.model.preset, &resolved);
+        talk.recipes_of_others(&[(&resolved.recipe.model.preset, &resolved)], layout.kind());
         talk.size(&resolved.recipe.model.preset, &resolved);
         let segments = resolved.network.segments();
         if let Some(seconds) = layout.seconds().filter(|_| segments > 1) {
@@ -152,7 +152,7 @@ impl Fit {
     }
 
     /// Resolves the recipe and makes the folder, whose default name holds the model's.
-    fn prepare(&self, signal: &dyn Signal, talk: &Talk) -> Result<(Resolved, Folder), CliError> {
+    fn prepare(&self, signal: &dyn Signal) -> Result<(Resolved, Folder), CliError> {
         let mut request = self.flags.request()?;
         request.model.clone_from(&self.model);
         request.file.clone_from(&self.config);
@@ -184,9 +184,6 @@ impl Fit {
         check(&request, kind)?;
         let resolved = resolve(&request, &SignalFacts::of(signal))?;
         resolved.recipe.reconstruction.check(&signal.layout())?;
-        if let Some(remark) = request.remark(kind) {
-            talk.say(&remark);
-        }
         let folder = Folder::open(&path, self.flags.force, self.resume)?;
         folder.spare(&self.input, &[])?;
         Ok((resolved, folder))

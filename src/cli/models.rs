@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{CliError, Outcome, print};
-use crate::config::{DEFAULT_PRESET, Family, PRESETS};
+use crate::config::{DEFAULT_PRESET, DEFAULT_RECIPE, Family, PRESETS};
 use crate::model::LAYER_KINDS;
 use crate::report::to_json;
 
@@ -49,15 +49,17 @@ impl Models {
                     false => "",
                 };
                 text += &format!(
-                    "{}{default}: {}. {}. {}. Recipes: {}.",
-                    preset.name,
-                    about.summary,
-                    about.when,
-                    about.paper,
-                    preset.recipes().join(", ")
+                    "{}{default}: {}. {}. {}. Recipes: {DEFAULT_RECIPE}",
+                    preset.name, about.summary, about.when, about.paper
                 );
-                for (recipe, deviations) in &about.deviations {
-                    text += &format!(" Not as theirs in {recipe}: {deviations}.");
+                for (recipe, kinds) in preset.recipes() {
+                    text += &format!(", {recipe} ({})", kinds.join(", "));
+                }
+                text.push('.');
+                for (kind, deviations) in &about.deviations {
+                    for (recipe, deviations) in deviations {
+                        text += &format!(" Not as theirs in {recipe} ({kind}): {deviations}.");
+                    }
                 }
                 text.push('\n');
             }

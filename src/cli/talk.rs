@@ -51,10 +51,20 @@ impl Talk {
         }
     }
 
-    /// What of a model is not as others have it whose recipe it follows.
-    pub fn deviations(&self, model: &str, resolved: &Resolved) {
-        if let Some(deviations) = resolved.deviations() {
-            self.say(&format!("{model}: not as theirs: {deviations}"));
+    /// What of models is not as others have it whose recipes they follow, and which follow those for another kind of signals.
+    pub fn recipes_of_others(&self, models: &[(&str, &Resolved)], kind: &str) {
+        for (model, resolved) in models {
+            if let Some(deviations) = &resolved.deviations {
+                self.say(&format!("{model}: not as theirs: {deviations}"));
+            }
+        }
+        let foreign = models.iter().filter(|(_, resolved)| resolved.is_foreign);
+        let foreign: Vec<&str> = foreign.map(|(model, _)| *model).collect();
+        if !foreign.is_empty() {
+            self.say(&format!(
+                "{}: by a recipe for pictures, with frequencies and rates for them; on a {kind} it says little of a model",
+                foreign.join(", ")
+            ));
         }
     }
 

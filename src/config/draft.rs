@@ -40,7 +40,7 @@ pub(super) fn draft(request: &Request, kind: &str) -> Result<Draft, ConfigError>
         .unwrap_or_default();
     let purposes_of_file = Purposes::take(Purposes::FOR, &mut file)?;
     let kinds_of_file = Purposes::take(Purposes::ON, &mut file)?;
-    let recipes_of_file = Purposes::take(Purposes::RECIPE, &mut file)?;
+    let recipes_of_file = Purposes::take_recipes(kind, &mut file)?;
     let model_of_file = file.get("model").and_then(Value::as_table);
     let preset_of_file = model_of_file
         .and_then(|m| m.get("preset"))
@@ -60,7 +60,7 @@ pub(super) fn draft(request: &Request, kind: &str) -> Result<Draft, ConfigError>
     };
     let purposes = Purposes::take(Purposes::FOR, &mut table)?;
     Purposes::take(Purposes::ON, &mut table)?.apply(kind, &mut table)?;
-    let recipes = Purposes::take(Purposes::RECIPE, &mut table)?;
+    let recipes = Purposes::take_recipes(kind, &mut table)?;
     let both = [&purposes, &purposes_of_file];
     Purposes::check(both, purpose, DEFAULT_PURPOSE, name)?;
     Purposes::check([&recipes, &recipes_of_file], whose, DEFAULT_RECIPE, name)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use super::purpose::{DEFAULT_RECIPE, Purposes};
+use super::purpose::{DEFAULT_RECIPE, Purposes, USUAL_KIND};
 use super::table::nearest;
 
 /// The preset of `inr fit` without `--model`.
@@ -58,9 +58,9 @@ pub struct About {
     pub when: String,
     /// Where it comes from.
     pub paper: String,
-    /// What is not as others have it, for each of the recipes that are named after them.
+    /// What is not as others have it, for each kind of signals and each of the recipes for it that are named after them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub deviations: BTreeMap<String, String>,
+    pub deviations: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// A named model with the recipe that suits it.
@@ -143,15 +143,30 @@ impl Preset {
         }
     }
 
-    /// The names of its recipes, [`DEFAULT_RECIPE`] first, which all have.
-    pub fn recipes(&self) -> Vec<String> {
+    /// The recipes of others that it has, each with the kinds of signals that it is for.
+    pub fn recipes(&self) -> BTreeMap<String, Vec<String>> {
+        let mut recipes = BTreeMap::<String, Vec<String>>::new();
         let table = self.table();
-        let named = table.get(Purposes::RECIPE).and_then(toml::Value::as_table);
-        let named = named.into_iter().flat_map(|named| named.keys().cloned());
-        [DEFAULT_RECIPE.to_string()]
-            .into_iter()
-            .chain(named)
-            .collect()
+        let kinds = table.get(Purposes::RECIPE).and_then(toml::Value::as_table);
+        for (kind, named) in kinds.into_iter().flatten() {
+            for name in named.as_table().into_iter().flat_map(toml::Table::keys) {
+                recipes.entry(name.clone()).or_default().push(kind.clone());
+            }
+        }
+        recipes
+    }
+
+    /// Whether it has a recipe of that name; all have ours.
+    pub fn has_recipe(&self, name: &str) -> bool {
+        name == DEFAULT_RECIPE || self.recipes().contains_key(name)
+    }
+
+    /// What is not as others have it in their `recipe`, followed on a kind of signals.
+    pub fn deviations(&self, recipe: &str, kind: &str) -> Option<String> {
+        let deviations = self.about().deviations;
+        let on = |kind| deviations.get(kind).and_then(|on| on.get(recipe).cloned());
+        let is_own = self.recipes().get(recipe)?.iter().any(|k| k == kind);
+        on(if is_own { kind } else { USUAL_KIND })
     }
 
     /// The config file as a table, without what is said about it.

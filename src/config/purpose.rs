@@ -1,5 +1,5 @@
 //! What a model is for, what it is fitted to and whose recipe it follows: settings that a config file keeps in its tables `[for]`, `[on]` and
-//! `[recipe]`, as lists of `path=value` pairs.
+//! `[recipe]`, the last with a table for each kind of signals, as lists of `path=value` pairs.
 //!
 //! ```toml
 //! [on]
@@ -8,7 +8,7 @@
 //! [for]
 //! upsampling = ["training.footprint=area", "training.steps=800"]
 //!
-//! [recipe]
+//! [recipe.image]
 //! paper = ["training.optimizer.kind=adam", "training.optimizer.learning_rate=1e-4"]
 //! ```
 
@@ -20,6 +20,7 @@ use toml::{Table, Value};
 use super::ConfigError;
 use super::recipe::{ENDS, is_end};
 use super::table::{nearest, parse_pair, set};
+use crate::signal::Layout;
 
 /// The purpose that every model has and that changes nothing.
 pub const DEFAULT_PURPOSE: &str = "fidelity";
@@ -27,16 +28,19 @@ pub const DEFAULT_PURPOSE: &str = "fidelity";
 /// The recipe that every model has and that changes nothing.
 pub const DEFAULT_RECIPE: &str = "ours";
 
-/// The kind of signals that the recipes of the presets were published for.
-pub(super) const RECIPES_ARE_FOR: &str = "image";
+/// The kind of signals whose recipes are followed on those that authors say nothing of.
+pub(super) const USUAL_KIND: &str = "image";
 
 /// The settings of one config file for every purpose, kind of signal or recipe that it names.
 #[derive(Debug, Clone)]
 pub(super) struct Purposes {
     /// The name of the table.
     table: &'static str,
-    settings: BTreeMap<String, Vec<String>>,
+    settings: Settings,
 }
+
+/// Lists of settings by name.
+type Settings = BTreeMap<String, Vec<String>>;
 
 impl Purposes {
     /// The table of purposes.
@@ -52,13 +56,41 @@ impl Purposes {
     /// [`ConfigError::Field`] when it is anything but lists of texts.
     pub fn take(name: &'static str, table: &mut Table) -> Result<Self, ConfigError> {
         let settings = match table.remove(name) {
-            None => BTreeMap::new(),
+            None => Settings::new(),
             Some(value) => value.try_into().map_err(|_| {
                 ConfigError::Field(format!(
                     "[{name}] must hold lists of settings, for instance upsampling = [\"training.footprint=area\"]"
                 ))
             })?,
         };
+        if name == Self::ON {
+            check_kinds(name, settings.keys())?;
+        }
+        Ok(Self {
+            table: name,
+            settings,
+        })
+    }
+
+    /// Takes the recipes of others on a kind of signals out of the table of a config file: those for it, and those for pictures that have no
+    /// counterpart there.
+    ///
+    /// # Errors
+    /// [`ConfigError::Field`] when they are anything but lists of texts for each kind.
+    pub fn take_recipes(kind: &str, table: &mut Table) -> Result<Self, ConfigError> {
+        let name = Self::RECIPE;
+        let mut kinds: BTreeMap<String, Settings> = match table.remove(name) {
+            None => BTreeMap::new(),
+            Some(value) => value.try_into().map_err(|_| {
+                ConfigError::Field(format!(
+                    "[{name}] must hold tables for kinds of signals, for instance [{name}.{USUAL_KIND}] with paper = [\"training.steps=5000\"]"
+                ))
+            })?,
+        };
+        check_kinds(name, kinds.keys())?;
+        let own = kinds.remove(kind).unwrap_or_default();
+        let mut settings = kinds.remove(USUAL_KIND).unwrap_or_default();
+        settings.extend(own);
         Ok(Self {
             table: name,
             settings,
@@ -147,11 +179,14 @@ impl Purposes {
             .into_iter()
             .flat_map(|purposes| purposes.settings.keys());
         let mut known = vec![default];
-        known.extend(named.map(String::as_str));
+        for name in named {
+            if !known.contains(&name.as_str()) {
+                known.push(name);
+            }
+        }
         if known.contains(&wanted) {
             return Ok(());
         }
-        known.dedup();
         let flag = all[0].table;
         let noun = if flag == Self::FOR { "purpose" } else { flag };
         let suggestion = nearest(wanted, known.iter().copied());
@@ -161,6 +196,22 @@ impl Purposes {
             suggestion.map_or_else(String::new, |s| format!("; did you mean {s:?}?"))
         )))
     }
+}
+
+/// Checks that what the table called `table` has is for kinds that there are.
+fn check_kinds<'a>(
+    table: &str,
+    kinds: impl Iterator<Item = &'a String>,
+) -> Result<(), ConfigError> {
+    for kind in kinds {
+        if !Layout::KINDS.contains(&kind.as_str()) {
+            return Err(ConfigError::Field(format!(
+                "[{table}] has {kind:?}, which is no kind of signals; the kinds are {}",
+                Layout::KINDS.join(", ")
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Whether two values are equal, or equal numbers of which one is whole.

@@ -58,6 +58,9 @@ pub fn is_end(path: &str) -> bool {
     field.is_some_and(|field| ENDS.contains(&field))
 }
 
+/// The most steps, samples or passes, as many as their flags take.
+pub(super) const MOST_COUNTED: u64 = 1_000_000_000_000;
+
 /// The most samples that are drawn for a step.
 const MOST_DRAWN: usize = 1 << 24;
 
@@ -183,8 +186,12 @@ impl TrainingRecipe {
             ("passes", self.passes),
         ];
         for (field, count) in counts {
-            if count == Some(0) {
-                return Err(format!("training.{field} is 0; it must be at least 1"));
+            if let Some(count) = count
+                && !(1..=MOST_COUNTED).contains(&count)
+            {
+                return Err(format!(
+                    "training.{field} is {count}; it must be from 1 to {MOST_COUNTED}"
+                ));
             }
         }
         for (field, value) in [

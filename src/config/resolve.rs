@@ -7,8 +7,7 @@ use toml::Value;
 use super::ConfigError;
 use super::draft::{Draft, draft};
 use super::preset::Preset;
-use super::purpose::{DEFAULT_RECIPE, RECIPES_ARE_FOR};
-use super::recipe::{ModelRecipe, Recipe, TrainingRecipe};
+use super::recipe::{MOST_COUNTED, ModelRecipe, Recipe, TrainingRecipe};
 use super::table::parse_pair;
 use crate::engine::Loss;
 use crate::model::{Hints, Network, SizeBudget, size_to_budget, value_layer};
@@ -62,18 +61,6 @@ impl Request {
         self.settings.push(setting);
         Ok(())
     }
-
-    /// What there is to know of a recipe of authors on a kind of signals that they did not run it on.
-    pub fn remark(&self, kind: &str) -> Option<String> {
-        let is_ours = |recipe: &&str| *recipe != DEFAULT_RECIPE;
-        let recipe = self.recipe.as_deref().filter(is_ours)?;
-        let is_foreign = self.file.is_none() && kind != RECIPES_ARE_FOR;
-        is_foreign.then(|| {
-            format!(
-                "the recipe {recipe} is for pictures, and its frequencies and rates for them; on a {kind} it says little of a model"
-            )
-        })
-    }
 }
 
 /// What the recipe must know of the signal.
@@ -124,19 +111,16 @@ pub struct Resolved {
     pub network: Network,
     /// The parameters that were asked for by a flag.
     pub asked: Option<usize>,
+    /// What is not as others have it, when it is their recipe for a preset.
+    pub deviations: Option<String>,
+    /// Whether it is a recipe of others for another kind of signals, which has its frequencies and rates for that.
+    pub is_foreign: bool,
 }
 
 /// Networks count as equally large when they differ by no more than this share.
 const SAME_SIZE: f64 = 0.03;
 
 impl Resolved {
-    /// What is not as others have it, when it is their recipe for a preset.
-    pub fn deviations(&self) -> Option<String> {
-        let recipe = self.recipe.training.recipe.as_ref()?;
-        let preset = Preset::find(&self.recipe.model.preset).ok()?;
-        preset.about().deviations.remove(recipe)
-    }
-
     /// The parameters asked for and those that the network has, when they differ noticeably.
     pub fn off_size(&self) -> Option<[usize; 2]> {
         let asked = self.asked?;
@@ -176,7 +160,10 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     let budgets = segments.min(MOST_BUDGETS);
     if !names_an_end {
         // As many steps for each segment as the preset has for one signal.
-        recipe.training.steps = recipe.training.steps.map(|steps| steps * budgets as u64);
+        recipe.training.steps = recipe
+            .training
+            .steps
+            .map(|steps| steps.saturating_mul(budgets as u64));
     }
     let parameters = recipe.model.parameters.filter(|&parameters| parameters > 0);
     let is_asked = |(path, _): &(String, _)| path == "model.parameters";
@@ -188,7 +175,7 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         Some(asked) => SizeBudget::About(asked / segments),
         None => {
             let most = per_sample * signal.samples as f64 / segments as f64;
-            let most = (most as usize).min(parameters * budgets / segments);
+            let most = (most as usize).min(parameters.saturating_mul(budgets) / segments);
             SizeBudget::UpTo(parameters.min(most.max(SMALLEST_DEFAULT_BUDGET)))
         }
     });
@@ -224,11 +211,26 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     let in_a_pass = (signal.samples as u64).div_ceil(batch_size);
     let of_passes = of_passes.map(|passes| passes.saturating_mul(in_a_pass));
     let ends = [recipe.training.steps, of_samples, of_passes];
-    recipe.training.steps = ends.into_iter().flatten().min();
+    let steps = ends.into_iter().flatten().min();
+    // As many as the recipe that is written may say.
+    recipe.training.steps = steps.map(|steps| steps.min(MOST_COUNTED));
+    let mut deviations = None;
+    let mut is_foreign = false;
+    if let Some(whose) = &recipe.training.recipe
+        && let Ok(preset) = Preset::find(&recipe.model.preset)
+    {
+        let for_kind = |kinds: &Vec<String>| kinds.iter().any(|kind| kind == signal.kind);
+        let known = preset.recipes().get(whose).map(for_kind);
+        // A file may have recipes of its own.
+        is_foreign = known == Some(false) && request.file.is_none();
+        deviations = preset.deviations(whose, signal.kind);
+    }
     Ok(Resolved {
         recipe,
         network,
         asked,
+        deviations,
+        is_foreign,
     })
 }
 

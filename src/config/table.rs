@@ -31,7 +31,9 @@ pub(super) fn set(table: &mut Table, path: &str, value: Value) -> Result<(), Str
     let mut place = table
         .entry(first)
         .or_insert_with(|| Value::Table(Table::new()));
+    let mut above = first;
     while let Some(key) = keys.next() {
+        let parent = std::mem::replace(&mut above, key);
         place = match place {
             Value::Table(table) if keys.peek().is_none() => {
                 table.insert(key.to_string(), value);
@@ -51,7 +53,7 @@ pub(super) fn set(table: &mut Table, path: &str, value: Value) -> Result<(), Str
                         )
                     })?
             }
-            _ => return Err(format!("{path}: there is nothing below {key:?}")),
+            _ => return Err(format!("{path}: there is nothing below {parent:?}")),
         };
     }
     *place = value;
@@ -121,7 +123,10 @@ mod tests {
                 .contains("list of 1")
         );
         assert!(set(&mut t, "", parse_value("1")).is_err());
-        assert!(set(&mut t, "training.loss.deeper.still", parse_value("1")).is_err());
+        assert_eq!(
+            set(&mut t, "training.loss.deeper.still", parse_value("1")),
+            Err("training.loss.deeper.still: there is nothing below \"loss\"".into())
+        );
     }
 
     #[test]

@@ -209,12 +209,16 @@ impl Layout {
         }
     }
 
-    /// The name of the kind by which presets go: `image`, `sound`, `shape`.
+    /// The names of the kinds.
+    pub const KINDS: [&str; 3] = ["image", "sound", "shape"];
+
+    /// The name of the kind by which presets go.
     pub fn kind(&self) -> &'static str {
+        let [image, sound, shape] = Self::KINDS;
         match self {
-            Layout::Image(_) => "image",
-            Layout::Sound(_) => "sound",
-            Layout::Shape(_) => "shape",
+            Layout::Image(_) => image,
+            Layout::Sound(_) => sound,
+            Layout::Shape(_) => shape,
         }
     }
 

@@ -76,13 +76,12 @@ fn recipes_behind_a_colon_are_checked() {
     // Said of sounds once, and of pictures not at all.
     let chime = super::program::repository().join("assets/chime.wav");
     std::fs::copy(chime, place.path("chime.wav")).unwrap();
-    for recipe in ["siren:paper", "siren --recipe paper"] {
+    for recipe in ["wire:paper", "wire --recipe paper"] {
         let line = format!(
             "compare icon.png chime.wav --models {recipe} --steps 1 --batch 32 --device cpu --out d --force"
         );
         let told = place.run(&line).done().stderr;
-        let remark =
-            "the recipe paper is for pictures, and its frequencies and rates for them; on a sound";
+        let remark = "by a recipe for pictures, with frequencies and rates for them; on a sound";
         assert_eq!(told.matches(remark).count(), 1, "{told}");
     }
 }

@@ -1,6 +1,8 @@
 //! `--recipe paper`: the networks and the settings of the authors.
 
-use inr::config::{DEFAULT_RECIPE, PRESETS, Preset, Request, Resolved, SignalFacts, resolve};
+use inr::config::{
+    ConfigError, DEFAULT_RECIPE, PRESETS, Preset, Request, Resolved, SignalFacts, resolve,
+};
 use inr::model::{Hints, LayerConfig};
 use inr::train::OptimizerKind;
 
@@ -32,10 +34,20 @@ fn paper(name: &str, facts: &SignalFacts) -> Resolved {
     resolve(&request, facts).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
-/// The models whose file has the table.
+/// A sound of one channel, of as many samples as the clip of Bach that several authors fit.
+fn sound() -> SignalFacts {
+    SignalFacts {
+        kind: "sound",
+        samples: 308_207,
+        seconds: Some(7.0),
+        ..facts(1, 1)
+    }
+}
+
+/// The models whose file has the table for pictures.
 fn with_recipe() -> impl Iterator<Item = &'static Preset> {
     let all = PRESETS.iter();
-    all.filter(|preset| preset.toml.contains("\n[recipe]\n"))
+    all.filter(|preset| preset.toml.contains("\n[recipe.image]\n"))
 }
 
 #[test]
@@ -129,13 +141,15 @@ fn deviations_are_those_of_recipes() {
     let mut said = 0;
     for preset in PRESETS {
         let recipes = preset.recipes();
-        for recipe in preset.about().deviations.keys() {
-            assert!(
-                recipes.contains(recipe) && recipe != DEFAULT_RECIPE,
-                "{}",
-                preset.name
-            );
-            said += 1;
+        for (kind, deviations) in preset.about().deviations {
+            for recipe in deviations.keys() {
+                assert!(recipes[recipe].contains(&kind), "{}", preset.name);
+                assert_eq!(
+                    preset.deviations(recipe, &kind).as_ref(),
+                    deviations.get(recipe)
+                );
+                said += 1;
+            }
         }
     }
     assert!(said >= 10);
@@ -149,7 +163,8 @@ fn deviations_are_those_of_recipes() {
     let ours = place.run(&format!("fit icon.png --model gkan {TINY} --out h"));
     assert!(!ours.done().stderr.contains("theirs"));
     let models = place.run("models").done().stdout;
-    assert!(models.contains("Not as theirs in paper: they give it the indices"));
+    assert!(models.contains("Not as theirs in paper (image): they give it the indices"));
+    assert!(models.contains("Recipes: ours, paper (image, sound), staf (sound)."));
 }
 
 #[test]
@@ -195,17 +210,78 @@ fn recipes_stretch_values_as_their_authors_do() {
     let mut names: Vec<_> = names.filter(|name| stretched(name)).collect();
     names.sort_unstable();
     assert_eq!(names, ["fkan", "sl2a", "staf", "wire"]);
-    // Whatever a recipe is called, it is one.
+}
+
+/// Whatever a recipe is called, it is one, for the kinds that it names and as that of pictures for the others.
+#[test]
+fn every_recipe_is_one_on_every_kind_of_signals() {
+    let shape = SignalFacts {
+        kind: "shape",
+        ..facts(3, 1)
+    };
     for preset in PRESETS {
-        for recipe in preset.recipes() {
-            let request = Request {
-                model: Some(preset.name.into()),
-                recipe: Some(recipe.clone()),
-                ..Request::default()
-            };
-            let resolved = resolve(&request, &facts);
-            resolved.unwrap_or_else(|e| panic!("{}, {recipe}: {e}", preset.name));
+        for (recipe, kinds) in preset.recipes() {
+            for facts in [facts(2, 3), sound(), shape.clone()] {
+                let request = Request {
+                    model: Some(preset.name.into()),
+                    recipe: Some(recipe.clone()),
+                    ..Request::default()
+                };
+                let is_own = kinds.iter().any(|kind| kind == facts.kind);
+                let for_pictures = kinds.iter().any(|kind| kind == "image");
+                let name = format!("{}, {recipe}, {}", preset.name, facts.kind);
+                match resolve(&request, &facts) {
+                    Ok(resolved) => {
+                        assert_eq!(resolved.is_foreign, !is_own, "{name}");
+                        let whose = resolved.recipe.training.recipe;
+                        assert_eq!(whose.as_ref(), Some(&recipe), "{name}");
+                    }
+                    // That of a picture may be too large with three coordinates.
+                    Err(ConfigError::Network(_)) if for_pictures && !is_own => (),
+                    Err(e) => {
+                        assert!(!is_own && !for_pictures, "{name}: {e}");
+                        assert!(e.to_string().contains("has no such recipe"), "{name}: {e}");
+                    }
+                }
+            }
         }
+    }
+}
+
+/// The networks and rates of runs on sounds: 1·256 + 256, 3 (256² + 256), 256 + 1, and with STAF 15 numbers for each of four activations.
+#[test]
+fn recipes_for_sounds_are_not_those_for_pictures() {
+    let facts = sound();
+    let siren = 512 + 3 * (256 * 256 + 256) + 257;
+    for (name, recipe, parameters, steps, rate) in [
+        ("siren", "paper", siren, 9001, 1e-4),
+        ("siren", "staf", siren, 1001, 2.5e-4),
+        ("finer", "staf", siren, 1001, 2.5e-4),
+        ("staf", "paper", siren + 60, 1001, 2.5e-4),
+    ] {
+        let request = Request {
+            model: Some(name.into()),
+            recipe: Some(recipe.into()),
+            ..Request::default()
+        };
+        let resolved = resolve(&request, &facts).unwrap();
+        let training = resolved.recipe.training;
+        let found = (
+            resolved.network.parameter_count(),
+            training.steps,
+            training.optimizer.learning_rate,
+        );
+        assert_eq!(found, (parameters, Some(steps), rate), "{name}, {recipe}");
+        assert_eq!(training.optimizer.kind, OptimizerKind::Adam);
+        assert_eq!(training.batch_size, facts.samples);
+        // However long a sound is, one network holds all of it.
+        let long = SignalFacts {
+            samples: 100 * facts.samples,
+            seconds: Some(700.0),
+            ..facts.clone()
+        };
+        let segments = |facts| resolve(&request, facts).unwrap().network.segments();
+        assert_eq!([segments(&facts), segments(&long)], [1, 1]);
     }
 }
 
@@ -292,18 +368,23 @@ fn a_fit_follows_the_recipe_that_it_is_asked_for() {
         1200
     );
 
-    // Authors ran them on pictures, which is said of anything else.
-    let remark = "the recipe paper is for pictures";
+    // What authors ran on pictures alone is said to be so on anything else.
+    let remark = "wire: by a recipe for pictures, with frequencies and rates for them; on a sound";
     let chime = repository().join("assets/chime.wav");
     std::fs::copy(chime, place.path("chime.wav")).unwrap();
-    let picture = place.run(&format!("fit icon.png --model siren {tiny} --out said"));
-    assert!(!picture.done().stderr.contains(remark));
-    for line in ["fit", "compare --models siren,wire --out c"] {
-        let (command, rest) = line.split_once(' ').unwrap_or((line, "--model siren"));
-        let ended = place.run(&format!("{command} chime.wav {rest} {tiny}"));
-        let said = ended.done().stderr;
-        assert!(said.contains(&format!("{remark}, and")), "{said}");
-        assert!(said.contains("on a sound"), "{said}");
+    for line in [
+        "fit icon.png --model wire --out said",
+        "fit chime.wav --model siren --out said-2",
+    ] {
+        let said = place.run(&format!("{line} {tiny}")).done().stderr;
+        assert!(!said.contains("by a recipe for pictures"), "{said}");
+    }
+    for line in [
+        "fit chime.wav --model wire",
+        "compare chime.wav --models siren,wire --out c",
+    ] {
+        let said = place.run(&format!("{line} {tiny}")).done().stderr;
+        assert!(said.contains(remark), "{said}");
     }
 
     let wrong = place.run(&format!("fit icon.png --model siren {TINY} --recipe papr"));

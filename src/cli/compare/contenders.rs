@@ -104,7 +104,7 @@ impl Compare {
                 {
                     continue;
                 }
-                match recipe.is_none_or(|recipe| preset.recipes().contains(recipe)) {
+                match recipe.is_none_or(|recipe| preset.has_recipe(recipe)) {
                     true => all.push(member),
                     false => left_out.push(member),
                 }
@@ -133,19 +133,6 @@ impl Compare {
             recipe: contender.recipe.clone().or(request.recipe.clone()),
             ..request
         })
-    }
-
-    /// What there is to know of recipes of authors on this kind of signals.
-    ///
-    /// # Errors
-    /// See [`Self::contenders`].
-    pub(super) fn remark(&self, kind: &str) -> Result<Option<String>, CliError> {
-        for contender in self.contenders()?.all {
-            if let Some(remark) = self.request(&contender)?.remark(kind) {
-                return Ok(Some(remark));
-            }
-        }
-        Ok(None)
     }
 
     /// The size that the models have in common, and the budget, where no flag gives them.

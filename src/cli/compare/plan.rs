@@ -173,15 +173,6 @@ impl Compare {
     ) -> Result<PlannedInput, CliError> {
         let signal = load_signal(input, talk)?;
         let layout = signal.layout();
-        let is_first = plan
-            .inputs
-            .iter()
-            .all(|other| other.layout.kind() != layout.kind());
-        if let Some(remark) = self.remark(layout.kind())?
-            && is_first
-        {
-            talk.say(&remark);
-        }
         let root = plan.folder.path();
         let path = match place.as_os_str().is_empty() {
             true => root.to_owned(),
