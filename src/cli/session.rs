@@ -397,10 +397,11 @@ impl Session<'_> {
                     .map_err(|e| crate::engine::EngineError(e.to_string()))
             },
         );
-        if stopped.is_err() {
-            // What was learnt before the failure is kept.
-            self.folder
-                .write(folder::CHECKPOINT, &train::to_bytes(state, &identity))?;
+        if stopped.is_err() && state.step > 0 {
+            // What was learnt before the failure is kept if it can be; the first failure is the one to report.
+            let _ = self
+                .folder
+                .write(folder::CHECKPOINT, &train::to_bytes(state, &identity));
         }
         let stopped = stopped?;
         match failure {

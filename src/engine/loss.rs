@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// A loss, averaged over all numbers of a batch.
+/// A loss, averaged over all numbers of a batch, or over its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Loss {
@@ -12,7 +12,8 @@ pub enum Loss {
     Mse,
     /// Mean absolute error: less led by outliers.
     L1,
-    /// Points with normals, the gradient of the network among them: see [`Batch::normals`](super::Batch::normals).
+    /// That of SIREN for points with normals (Sitzmann et al. 2020, eq. 6): the value of a network with one output, and the direction and length of its
+    /// gradient, averaged over the rows; needs [`Batch::normals`](super::Batch::normals).
     Oriented,
 }
 

@@ -32,7 +32,7 @@ pub struct Batch {
     pub normals: Vec<f32>,
 }
 
-/// What a training step measures besides the gradients, averaged over all numbers of the batch.
+/// What a training step measures besides the gradients, averaged as the loss is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measured {
     /// The loss.

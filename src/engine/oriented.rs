@@ -67,7 +67,7 @@ impl Oriented {
             let length = normal.iter().map(|n| n * n).sum::<f32>().sqrt();
             let safe = norm.max(SMALLEST_GRADIENT);
             let mut loss = EIKONAL * (norm - 1.0).abs();
-            let along = EIKONAL * (norm - 1.0).signum() / safe;
+            let along = EIKONAL * sign(norm - 1.0) / safe;
             let slope;
             if length > 0.0 {
                 let dot: f32 = (0..d).map(|axis| tangents[at(axis)] * normal[axis]).sum();

@@ -31,8 +31,8 @@ pub fn squared_error_sum<T: Copy + Into<f64> + Sync>(a: &[T], b: &[T]) -> f64 {
 
 /// The peak signal-to-noise ratio 10 log₁₀(peak² / mean squared error) in dB.
 ///
-/// `peak` is the span of the values: 255 or 65535 for whole numbers, 1 for sound. Equal signals have no noise and give +∞,
-/// which reports must write as a word, since JSON has no infinity. NaN in gives NaN out.
+/// `peak` is the span of the values: 255 or 65535 for whole numbers, 1 for sound. Equal signals have no noise and give +∞.
+/// NaN in gives NaN out.
 pub fn psnr_db(mean_squared_error: f64, peak: f64) -> f64 {
     10.0 * (peak * peak / mean_squared_error).log10()
 }

@@ -24,6 +24,7 @@ use crate::signal::{BitDepth, Channels, Image, ImageLayout, Samples, SignalError
 const PNG_LEVEL: CompressionType = CompressionType::Level(3);
 /// Of 100; above it files grow fast and gain little.
 const JPEG_QUALITY: u8 = 95;
+
 /// Why a picture could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {

@@ -1,4 +1,4 @@
-//! Larger pictures without a network: separable interpolation of a reduced picture at the pixels of the full one.
+//! Pictures and sounds at other resolutions without a network: for pictures, separable interpolation of a reduced one at the pixels of the full one.
 //!
 //! A full pixel at p reads the reduced pixels i within the support of the kernel k with the weights k(i − p), divided by their
 //! sum; at the border fewer pixels take part. These are the conventions of the `image` crate, which however knows no shift of

@@ -22,7 +22,7 @@ const POINTS_AT_ONCE: usize = 1 << 17;
 /// Below the fitted rate a network is evaluated at so many times that rate at least.
 const FINER: usize = 2;
 
-/// Most values of a rendered sound: what a WAV file can say in 32 bits.
+/// Most bytes of the samples of a rendered sound: what the header of a WAV file can say in 32 bits.
 const MOST_BYTES: u64 = u32::MAX as u64 - 1024;
 
 /// The files of a fit to a sound.

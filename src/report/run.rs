@@ -24,11 +24,13 @@ impl InputReport {
     /// The report of the file at `path`.
     pub fn new(path: &Path, layout: &Layout) -> Self {
         let mut value = serde_json::to_value(layout).expect("a layout is plain data");
-        // Points have other metrics than the shapes among which a layout counts them.
-        value["kind"] = json!(layout.kind());
-        if let Some(colour) = value.get("channels").cloned() {
+        // Channels that have names are told as colours and counted, as those without names are.
+        if let Some(colour) = value
+            .get("channels")
+            .filter(|channels| channels.is_string())
+        {
+            value["colour"] = colour.clone();
             value["channels"] = json!(layout.d_out());
-            value["colour"] = colour;
         }
         // One file has one name.
         let path = path.strip_prefix(".").unwrap_or(path);
@@ -38,7 +40,7 @@ impl InputReport {
         }
     }
 
-    /// The kind of signal: `image`, `sound`, `shape`, `points`.
+    /// The kind of signal, one of [`Layout::KINDS`].
     pub fn kind(&self) -> &str {
         self.layout["kind"].as_str().unwrap_or_default()
     }

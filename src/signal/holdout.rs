@@ -33,9 +33,25 @@ impl FromStr for ReducedBy {
 
 /// A reduction of every axis by the same factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Reduction {
     factor: u32,
     by: ReducedBy,
+}
+
+/// A reduction as a file has it, which anybody may have written.
+#[derive(Deserialize)]
+struct Unchecked {
+    factor: u32,
+    by: ReducedBy,
+}
+
+impl TryFrom<Unchecked> for Reduction {
+    type Error = SignalError;
+
+    fn try_from(unchecked: Unchecked) -> Result<Self, SignalError> {
+        Self::new(unchecked.factor, unchecked.by)
+    }
 }
 
 impl Reduction {
@@ -88,6 +104,20 @@ pub struct HeldOut {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reduction_in_a_file_is_checked_as_any_other() {
+        let read = |factor: u32| {
+            let text = format!("{{\"factor\":{factor},\"by\":\"area\"}}");
+            serde_json::from_str::<Reduction>(&text)
+        };
+        assert_eq!(read(2).unwrap().factor(), 2);
+        for factor in [0, 1] {
+            let error = read(factor).unwrap_err().to_string();
+            let known = Reduction::new(factor, ReducedBy::Area).unwrap_err();
+            assert!(error.starts_with(&known.to_string()), "{error}");
+        }
+    }
 
     #[test]
     fn full_samples_lie_where_the_reduced_ones_came_from() {

@@ -24,7 +24,7 @@ pub struct Progress {
     pub point: CurvePoint,
     /// Spent share of the budget, in [0, 1].
     pub fraction: f64,
-    /// Samples trained on in a second, lately.
+    /// Samples trained on in a second, on average since the run began or went on.
     pub samples_per_second: f64,
     /// Estimated wall seconds to the end.
     pub seconds_left: f64,

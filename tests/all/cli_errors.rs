@@ -342,6 +342,10 @@ fn numbers_out_of_range() {
         ("--set model.preset=wire", "--model wire"),
         ("--set training.recipe=paper", "--recipe paper"),
         ("--set training.passes=0", "training.passes"),
+        (
+            "--set training.steps=1000000000001",
+            "training.steps is 1000000000001",
+        ),
         ("--params 1000000M", "parameters"),
     ] {
         fails(

@@ -312,6 +312,8 @@ fn float_pictures_keep_their_range() {
     assert_eq!(range([-3.0, 2.0, 1.0]), [-3.0, 2.0]);
     assert_eq!(range([0.0, 0.0, 0.0]), [0.0, 1.0]);
     assert_eq!(range([-2.0, -2.0, -2.0]), [-2.0, -1.0]);
+    // Floats are 8 apart there.
+    assert_eq!(range([-1e8, -1e8, -1e8]), [-1e8, -1e8 + 8.0]);
     assert_eq!(range([f32::MIN, 0.0, f32::MAX]), [f32::MIN, f32::MAX]);
 }
 

@@ -186,3 +186,31 @@ fn the_loss_is_that_of_its_formula() {
         }
     }
 }
+
+/// f = x has |∇f| = 1 to the bit, where | |∇f| − 1 | has no slope; off the surface at f = 0.5, the rest of the loss has none in y.
+#[test]
+fn a_slope_of_1_is_not_drawn_away() {
+    let network = Network::new(vec![linear(1)], 2, 1, &Hints::default()).unwrap();
+    let mut parameters = network.initialize(0);
+    parameters.tensors[0].values = vec![1.0, 0.0];
+    parameters.tensors[1].values = vec![0.0];
+    let batch = Batch {
+        coordinates: vec![0.5, 0.25],
+        targets: vec![0.4],
+        normals: vec![0.0, 0.0],
+        ..Batch::default()
+    };
+    // d/df of 100 exp(−100 f), times x and y.
+    let slope = -1e4 * (-100.0 * 0.5_f64).exp();
+    let engines: [Box<dyn Engine>; 2] = [
+        Box::<TiledEngine>::default(),
+        Box::new(BurnEngine::new(Device::flex())),
+    ];
+    for mut engine in engines {
+        let (_, gradients) = run(engine.as_mut(), &network, &parameters, &batch);
+        for (found, along) in gradients.tensors[0].values.iter().zip([0.5, 0.25]) {
+            let found = f64::from(*found);
+            assert!((found - along * slope).abs() < 1e-6, "{found}");
+        }
+    }
+}

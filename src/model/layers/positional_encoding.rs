@@ -103,7 +103,7 @@ impl Layer for PositionalEncoding {
         let nyquist = hints.nyquist.iter().copied().reduce(f32::max);
         if let (Some(nyquist), 0) = (nyquist, self.octaves) {
             let highest = nyquist / self.first_frequency();
-            let octaves = highest.max(1.0).log2() as usize + 1;
+            let octaves = (highest.max(1.0).log2() as usize).saturating_add(1);
             self.octaves = octaves.min(MOST_OCTAVES);
         }
     }

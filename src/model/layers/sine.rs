@@ -82,8 +82,8 @@ impl Layer for Sine {
     }
 
     fn derive(&mut self, d_in: usize, hints: &Hints) {
-        if self.first && self.omega_0 == 0.0 {
-            let frequency = hints.rms_frequency.iter().copied().fold(0.0, f32::max);
+        let frequency = hints.rms_frequency.iter().copied().reduce(f32::max);
+        if let (Some(frequency), true) = (frequency, self.first && self.omega_0 == 0.0) {
             let [least, most] = DERIVED_OMEGA;
             self.omega_0 = match d_in {
                 1 => (OMEGA_PER_ROOT_FREQUENCY_OF_ONE_AXIS * frequency.sqrt()).max(least),

@@ -192,12 +192,12 @@ fn who_has_no_value_of_the_leading_metric_is_last() {
     );
 }
 
-/// Of pictures the larger value is the better, of points the smaller.
+/// Of pictures the larger value is the better, of shapes the smaller.
 #[test]
 fn kinds_have_means_and_places_of_their_own() {
-    let mut report = comparison(&["a.png", "b.png", "x.xyz", "y.xyz"], &[0]);
+    let mut report = comparison(&["a.png", "b.png", "x.ply", "y.ply"], &[0]);
     for (index, input) in report.inputs.iter_mut().enumerate().skip(2) {
-        let text = json!({ "path": index.to_string(), "kind": "points" });
+        let text = json!({ "path": index.to_string(), "kind": "shape" });
         input.input = serde_json::from_value(text).unwrap();
     }
     for input in 0..4 {
@@ -220,12 +220,12 @@ fn kinds_have_means_and_places_of_their_own() {
             .unwrap()
     };
     assert_eq!(report.means.len(), 6);
-    // Two share the first place among pictures, and the second among points.
+    // Two share the first place among pictures, and the second among shapes.
     assert_eq!(of("image", "siren"), (2, Some(1.0), Some(2)));
     assert_eq!(of("image", "gauss"), (2, Some(1.0), Some(2)));
     assert_eq!(of("image", "wire"), (2, Some(3.0), Some(0)));
-    assert_eq!(of("points", "wire"), (2, Some(1.0), Some(2)));
-    assert_eq!(of("points", "siren"), (2, Some(2.0), Some(0)));
+    assert_eq!(of("shape", "wire"), (2, Some(1.0), Some(2)));
+    assert_eq!(of("shape", "siren"), (2, Some(2.0), Some(0)));
     let tables = report.tables();
     let of_tables: Vec<(&str, &str)> = tables
         .iter()

@@ -125,7 +125,8 @@ impl Samples {
         let smallest = values.iter().copied().fold(0.0, f32::min);
         let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         match largest <= smallest {
-            true => [smallest, smallest + 1.0],
+            // One more is the same number beyond 2^24.
+            true => [smallest, (smallest + 1.0).max(smallest.next_up())],
             false => [smallest, largest],
         }
     }
