@@ -13,8 +13,20 @@ pub struct Bells<'a> {
     pub sharpness: &'a [f32],
 }
 
+impl Bells<'_> {
+    fn d_in(self) -> usize {
+        self.centers.len() / self.sharpness.len()
+    }
+}
+
 /// Replaces u `[rows, d_out]` by y and writes dy/du = cos(u) e^(−γ |x − μ|² / 2); `x`: `[rows, d_in]`.
 pub fn gabor_filters(x: &[f32], bells: Bells, u: &mut [f32], slope: &mut [f32]) {
+    let (d_out, d_in) = (bells.sharpness.len(), bells.d_in());
+    assert_eq!(
+        (u.len() / d_out * d_in, u.len()),
+        (x.len(), slope.len()),
+        "inputs and outputs must have as many rows"
+    );
     sin_cos(u, slope);
     dispatch!(under_bells(x: &[f32], bells: Bells, u: &mut [f32], slope: &mut [f32]));
 }
@@ -22,8 +34,7 @@ pub fn gabor_filters(x: &[f32], bells: Bells, u: &mut [f32], slope: &mut [f32]) 
 /// Multiplies both with the bells.
 #[inline(always)]
 fn under_bells<const FMA: bool>(x: &[f32], bells: Bells, sin: &mut [f32], cos: &mut [f32]) {
-    let d_out = bells.sharpness.len();
-    let d_in = bells.centers.len() / d_out;
+    let (d_out, d_in) = (bells.sharpness.len(), bells.d_in());
     let rows = sin.chunks_exact_mut(d_out).zip(cos.chunks_exact_mut(d_out));
     for (x, (sin, cos)) in x.chunks_exact(d_in).zip(rows) {
         for first in (0..d_out).step_by(LANES) {

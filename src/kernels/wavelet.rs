@@ -62,8 +62,17 @@ fn wavelet_lane<const FMA: bool>(wavelet: Wavelet, u: f32) -> [f32; 2] {
     }
 }
 
+fn check_rows(x: &[f32], d_in: usize, edges: Edges, y: &[f32]) {
+    assert_eq!(
+        x.len() * edges.weights.len(),
+        y.len() * d_in * d_in,
+        "inputs and outputs must have as many rows"
+    );
+}
+
 /// Adds the functions of all edges to y `[rows, d_out]`; `x`: `[rows, d_in]`.
 pub fn wavelets(wavelet: Wavelet, x: &[f32], d_in: usize, edges: Edges, y: &mut [f32]) {
+    check_rows(x, d_in, edges, y);
     dispatch!(wavelets_any(wavelet: Wavelet, x: &[f32], d_in: usize, edges: Edges, y: &mut [f32]));
 }
 
@@ -114,6 +123,7 @@ pub fn wavelets_backward(
     gradients: [&mut [f32]; 3],
     grad_x: Option<&mut [f32]>,
 ) {
+    check_rows(x, d_in, edges, grad);
     // The gradient of x costs little beside the rest, so that there is one loop for both.
     let mut unused = Vec::new();
     let grad_x = grad_x.unwrap_or_else(|| {
@@ -230,8 +240,23 @@ mod tests {
     fn values_follow_the_formulas_and_slopes_are_their_derivatives() {
         for wavelet in [Wavelet::MexicanHat, Wavelet::Dog, Wavelet::Morlet] {
             for_every_instruction_set(|set| {
-                for u in scattered(400, -6.0, 6.0).into_iter().chain([1e20, -1e20]) {
-                    let [value, slope] = wavelet_lane::<false>(wavelet, u);
+                // Of one edge w ψ(r (x − t)) with w = r = 1 and t = 0.
+                let u: Vec<f32> = scattered(400, -6.0, 6.0)
+                    .into_iter()
+                    .chain([1e20, -1e20])
+                    .collect();
+                let edges = Edges {
+                    weights: &[1.0],
+                    inverse_scales: &[1.0],
+                    translations: &[0.0],
+                };
+                let mut values = vec![0.0; u.len()];
+                wavelets(wavelet, &u, 1, edges, &mut values);
+                let (ones, mut slopes) = (vec![1.0; u.len()], vec![f32::NAN; u.len()]);
+                let mut sums = [[0.0; 1]; 3];
+                let sums = sums.each_mut().map(|sum| &mut sum[..]);
+                wavelets_backward(wavelet, &u, 1, edges, &ones, sums, Some(&mut slopes));
+                for ((u, value), slope) in u.into_iter().zip(values).zip(slopes) {
                     let u = f64::from(u);
                     let expected = exact(wavelet, u);
                     assert!((f64::from(value) - expected).abs() < 2e-6, "{set} {u}");

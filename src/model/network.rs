@@ -251,7 +251,8 @@ impl Network {
 
     /// How many real numbers are trained.
     pub fn parameter_count(&self) -> usize {
-        let of_segment: usize = self.summary().iter().map(|layer| layer.parameters).sum();
+        let layers = self.summary().into_iter().map(|layer| layer.parameters);
+        let of_segment = layers.fold(0, usize::saturating_add);
         // A damaged file may claim any number.
         self.segments.saturating_mul(of_segment)
     }
@@ -332,6 +333,7 @@ impl Network {
                             name: format!("{prefix}layers.{layer}.{}", spec.name),
                             layer,
                             shape: spec.shape,
+                            is_list: spec.is_list,
                             values,
                         }),
                 );

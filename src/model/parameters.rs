@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 /// The name and shape of one parameter tensor.
 ///
-/// The last axis is the output; the axis before it the input. A rank-3 tensor `[s, d_in, d_out]` is a stack of `s` matrices
+/// Of a matrix the last axis is the output and the axis before it the input. A rank-3 tensor `[s, d_in, d_out]` is a stack of `s` matrices
 /// (one for each basis function, or the real and imaginary part); an optimizer for matrices treats each slice by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParameterSpec {
@@ -12,6 +12,8 @@ pub struct ParameterSpec {
     pub name: &'static str,
     /// Rank 1 (bias), 2 (matrix) or 3 (stack of matrices).
     pub shape: Vec<usize>,
+    /// Whether it is a list of independent rows, functions, waves or biases and never multiplied as a matrix, whatever its shape.
+    pub is_list: bool,
 }
 
 impl ParameterSpec {
@@ -20,12 +22,22 @@ impl ParameterSpec {
         Self {
             name,
             shape: shape.to_vec(),
+            is_list: shape.len() < 2,
         }
     }
 
-    /// How many numbers it holds.
+    /// A tensor called `name` that is no matrix, see [`Self::is_list`].
+    pub fn list(name: &'static str, shape: &[usize]) -> Self {
+        Self {
+            is_list: true,
+            ..Self::new(name, shape)
+        }
+    }
+
+    /// How many numbers it holds; of a damaged file, which may claim any, at most what a `usize` holds.
     pub fn count(&self) -> usize {
-        self.shape.iter().product()
+        let sides = self.shape.iter().copied();
+        sides.fold(1, usize::saturating_mul)
     }
 }
 
@@ -38,6 +50,8 @@ pub struct Parameter {
     pub layer: usize,
     /// See [`ParameterSpec::shape`].
     pub shape: Vec<usize>,
+    /// See [`ParameterSpec::is_list`].
+    pub is_list: bool,
     /// Row-major values.
     pub values: Vec<f32>,
 }

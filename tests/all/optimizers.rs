@@ -5,7 +5,7 @@ use inr::train::optimizer::Optimizer;
 
 use serde_json::json;
 
-use super::numbers::{assert_close, uniform_f32};
+use super::numbers::{assert_close, layer_examples, uniform_f32};
 use super::training::{KINDS, mixed_network, network, training};
 
 /// a b for row-major `[n, m]` and `[m, p]`.
@@ -159,4 +159,30 @@ fn steps_are_the_same_bits_on_any_number_of_threads() {
         let one = after_steps(1);
         assert!(one == after_steps(2) && one == after_steps(3), "{kind:?}");
     }
+}
+
+/// Muon makes the update of a matrix orthogonal, which means nothing for a list of functions or waves: a new kind of layer has to say which of its
+/// tensors are lists.
+#[test]
+fn only_matrices_and_stacks_of_them_are_no_lists() {
+    let mut lists = Vec::new();
+    for (config, d_in, name) in layer_examples() {
+        for spec in config.layer().parameters(d_in) {
+            let is_matrix = ["weight", "coefficients", "residual"].contains(&spec.name);
+            assert_eq!(spec.is_list, !is_matrix, "{name}: {}", spec.name);
+            if spec.is_list && spec.shape.len() > 1 && !lists.contains(&spec.name) {
+                lists.push(spec.name);
+            }
+        }
+    }
+    lists.sort_unstable();
+    let known = [
+        "bias",
+        "centers",
+        "frequencies",
+        "inverse_scales",
+        "node_coefficients",
+        "table",
+    ];
+    assert_eq!(lists, [&known[..], &["translations"]].concat());
 }

@@ -218,7 +218,7 @@ impl Layer for FactoredKan {
         if self.harmonics > 1 {
             specs[0].shape.insert(0, self.harmonics);
         }
-        specs.push(ParameterSpec::new(
+        specs.push(ParameterSpec::list(
             "node_coefficients",
             &[self.edges().bases(), d_in],
         ));

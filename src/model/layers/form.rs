@@ -12,7 +12,7 @@ use burn::tensor::{Tensor, activation};
 use rand::rngs::StdRng;
 
 use super::super::init;
-use super::super::layer::{Hints, Layer, TileBackward, TileForward, TileMemory};
+use super::super::layer::{Layer, TileBackward, TileForward, TileMemory};
 use super::super::parameters::{Parameter, ParameterSpec};
 use super::super::tangents::{Pointwise, TangentForm};
 use super::affine::{self, PreparedWeight};
@@ -33,9 +33,6 @@ pub trait Form: Debug + Send + Sync {
 
     /// Sets the number of outputs.
     fn set_width(&mut self, width: usize);
-
-    /// Fills fields that were left to the signal.
-    fn derive(&mut self, _hints: &Hints) {}
 
     /// Checks the other fields; the error is a sentence that starts with the field's name.
     fn check(&self) -> Result<(), String>;
@@ -97,10 +94,6 @@ impl<T: Form> Layer for T {
 
     fn set_d_out(&mut self, d_out: usize) {
         self.set_width(d_out);
-    }
-
-    fn derive(&mut self, _d_in: usize, hints: &Hints) {
-        Form::derive(self, hints);
     }
 
     fn check(&self, _d_in: usize) -> Result<(), String> {

@@ -137,7 +137,7 @@ impl Layer for Gabor {
         }
         vec![
             ParameterSpec::new("weight", &[2, d_in / 2, width]),
-            ParameterSpec::new("bias", &[2, width]),
+            ParameterSpec::list("bias", &[2, width]),
         ]
     }
 

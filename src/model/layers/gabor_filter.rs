@@ -118,9 +118,9 @@ impl Layer for GaborFilter {
 
     fn parameters(&self, d_in: usize) -> Vec<ParameterSpec> {
         vec![
-            ParameterSpec::new("frequencies", &[d_in, self.width]),
+            ParameterSpec::list("frequencies", &[d_in, self.width]),
             ParameterSpec::new("bias", &[self.width]),
-            ParameterSpec::new("centers", &[d_in, self.width]),
+            ParameterSpec::list("centers", &[d_in, self.width]),
             ParameterSpec::new("sharpness", &[self.width]),
         ]
     }

@@ -49,7 +49,7 @@ fn features(shape: &HashGridShape) -> usize {
 
 /// The table.
 pub(super) fn parameters(shape: &HashGridShape) -> Vec<ParameterSpec> {
-    vec![ParameterSpec::new(
+    vec![ParameterSpec::list(
         "table",
         &[shape.rows(), features(shape)],
     )]

@@ -129,12 +129,13 @@ impl Layer for WaveletKan {
     }
 
     fn parameters(&self, d_in: usize) -> Vec<ParameterSpec> {
-        let of_edges = ["weight", "inverse_scales", "translations"];
-        let mut specs: Vec<_> = of_edges
-            .map(|name| ParameterSpec::new(name, &[d_in, self.width]))
-            .into();
-        specs.push(ParameterSpec::new("bias", &[self.width]));
-        specs
+        let of_edges = [d_in, self.width];
+        vec![
+            ParameterSpec::new("weight", &of_edges),
+            ParameterSpec::list("inverse_scales", &of_edges),
+            ParameterSpec::list("translations", &of_edges),
+            ParameterSpec::new("bias", &[self.width]),
+        ]
     }
 
     fn initialize(&self, d_in: usize, rng: &mut StdRng) -> Vec<Vec<f32>> {

@@ -7,7 +7,7 @@ mod newton_schulz;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Parameter, Parameters};
+use crate::model::Parameters;
 use adam::Adam;
 use muon::{Memory, Muon};
 
@@ -177,8 +177,7 @@ impl Optimizer {
                 // Orthogonal updates suit maps between hidden features; coordinates and channels have axes with a meaning.
                 let first_basis = config.muon_on_first_basis && p.shape.len() == 3;
                 let hidden = (p.layer > 0 || first_basis) && p.layer < last_layer;
-                let matrices = p.shape.len() >= 2 && !is_bias(p) && !is_list(p);
-                if config.kind == OptimizerKind::Muon && hidden && matrices {
+                if config.kind == OptimizerKind::Muon && hidden && !p.is_list {
                     Rule::Muon(Muon::new(p))
                 } else {
                     Rule::Adam(Adam::new(p.values.len()))
@@ -266,22 +265,4 @@ impl Rule {
             Self::Muon(muon) => vec![("muon.momentum", &mut muon.momentum)],
         }
     }
-}
-
-fn is_bias(parameter: &Parameter) -> bool {
-    parameter.name.ends_with(".bias")
-}
-
-/// Rows that are looked up, functions or waves, each by itself: never multiplied as one matrix of features.
-fn is_list(parameter: &Parameter) -> bool {
-    [
-        ".table",
-        ".node_coefficients",
-        ".inverse_scales",
-        ".translations",
-        ".frequencies",
-        ".centers",
-    ]
-    .iter()
-    .any(|name| parameter.name.ends_with(name))
 }
