@@ -24,7 +24,7 @@ pub struct RadialSpectrum {
 }
 
 /// The spectrum of a plane of `width` × `height` values by Welch's method (1967): periodograms of overlapping tiles under a Hann window, averaged over
-/// tiles and over rings of equal frequency. `read` gives the values of a row from column `x` on: `read(x, y, row)`.
+/// tiles, each without its mean, and over rings of equal frequency. `read` gives the values of a row from column `x` on: `read(x, y, row)`.
 ///
 /// None when a side has fewer than eight values.
 pub fn radial_spectrum(
@@ -50,10 +50,13 @@ pub fn radial_spectrum(
         .par_iter()
         .map(|&[x, y]| {
             let mut tile = vec![0.0; side * side];
-            for (row, (values, weight)) in tile.chunks_exact_mut(side).zip(&window).enumerate() {
+            for (row, values) in tile.chunks_exact_mut(side).enumerate() {
                 read(x, y + row, values);
+            }
+            let mean = weighted_mean(&tile, &window);
+            for (values, weight) in tile.chunks_exact_mut(side).zip(&window) {
                 for (value, w) in values.iter_mut().zip(&window) {
-                    *value *= w * weight;
+                    *value = (*value - mean) * w * weight;
                 }
             }
             rings(&mut tile, side, transform.as_ref())
@@ -67,6 +70,15 @@ pub fn radial_spectrum(
         }
     }
     Some(RadialSpectrum { side, power })
+}
+
+/// The mean of a tile under the window, without which it has no power at 0 cycles; that would leak into the first rings.
+fn weighted_mean(tile: &[f64], window: &[f64]) -> f64 {
+    let rows = tile.chunks_exact(window.len()).zip(window);
+    let sum: f64 = rows
+        .map(|(row, weight)| weight * row.iter().zip(window).map(|(v, w)| v * w).sum::<f64>())
+        .sum();
+    sum / window.iter().sum::<f64>().powi(2)
 }
 
 /// Where the tiles along an axis start: evenly, half over each other where the axis is short enough.
@@ -173,6 +185,12 @@ mod tests {
             .map(|r| spectrum.power[r - 1] * cells(r) as f64)
             .sum();
         assert!((sum / (side * side) as f64 - 0.5).abs() < 1e-9, "{sum}");
+    }
+
+    #[test]
+    fn a_constant_has_no_power() {
+        let spectrum = radial_spectrum(200, 130, |_, _, row| row.fill(0.7)).unwrap();
+        assert!(spectrum.power.iter().all(|power| *power < 1e-28));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use plotters::coord::Shift;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
+use super::compare::distinct;
 use crate::train::CurvePoint;
 
 /// Width of the plot, and its height with few curves, in pixels.
@@ -28,6 +29,47 @@ pub(super) const COLOURS: [RGBColor; 7] = [
 
 /// The lengths of strokes and gaps, in pixels: lines for the first curves, dashes where the colours come again.
 const DASHES: [(u32, u32); 4] = [(18, 0), (6, 4), (2, 3), (14, 3)];
+
+/// The widths of the lines of a model by our recipe and by those of others, in pixels.
+const WIDTHS: [f64; 4] = [2.0, 1.0, 3.0, 0.5];
+
+/// How the line of a model is told from those of others: `siren:paper` has the colour and the strokes of `siren`, and another width.
+pub(super) struct LineStyle {
+    /// Place in [`COLOURS`].
+    pub colour: usize,
+    /// How often all colours came before; each time has other strokes.
+    pub round: usize,
+    /// In pixels.
+    pub width: f64,
+}
+
+impl LineStyle {
+    /// The style of the line called `name` among those of all `names`.
+    pub fn of(name: &str, names: &[&str]) -> Self {
+        let models: Vec<String> = names.iter().map(|name| model(name).0).collect();
+        let models = distinct(models.iter().map(String::as_str));
+        let (own, recipe) = model(name);
+        let index = models.iter().position(|other| *other == own);
+        let index = index.unwrap_or(0);
+        let recipes = names.iter().map(|name| model(name).1);
+        let recipes = distinct(recipes.flatten());
+        let recipe = recipe.and_then(|recipe| recipes.iter().position(|r| *r == recipe));
+        Self {
+            colour: index % COLOURS.len(),
+            round: index / COLOURS.len(),
+            width: WIDTHS[recipe.map_or(0, |place| place + 1) % WIDTHS.len()],
+        }
+    }
+}
+
+/// What a name says but for the recipe, which stands behind a colon in its first word, and that.
+fn model(name: &str) -> (String, Option<&str>) {
+    let (word, rest) = name.split_at(name.find(' ').unwrap_or(name.len()));
+    match word.split_once(':') {
+        Some((model, recipe)) => (format!("{model}{rest}"), Some(recipe)),
+        None => (name.to_string(), None),
+    }
+}
 
 /// A training curve and its name.
 pub type Curve = (String, Vec<CurvePoint>);
@@ -78,9 +120,11 @@ fn draw(
         .y_desc("running PSNR, dB")
         .light_line_style(WHITE)
         .draw()?;
+    let names: Vec<&str> = curves.iter().map(|(name, _)| &**name).collect();
     for (index, (name, points)) in curves.iter().enumerate() {
-        let style = COLOURS[index % COLOURS.len()].stroke_width(2);
-        let (dash, gap) = DASHES[index / COLOURS.len() % DASHES.len()];
+        let line = LineStyle::of(name, &names);
+        let style = COLOURS[line.colour].stroke_width(line.width.ceil() as u32);
+        let (dash, gap) = DASHES[line.round % DASHES.len()];
         let line = points.iter().map(|p| (p.seconds, p.running_psnr_db));
         match gap {
             0 => chart.draw_series(LineSeries::new(line, style))?,
@@ -141,6 +185,32 @@ mod tests {
         let svg = curves_svg("many", &curves(40).collect::<Vec<_>>());
         // Every name has room: 40 of them at 16 pixels, and 120 for title and axis.
         assert!(svg.contains("height=\"760\"") && svg.contains("\nm39\n"));
+    }
+
+    #[test]
+    fn lines_of_models_by_several_recipes_and_seeds_differ() {
+        let names = [
+            "finer",
+            "finer:paper",
+            "finer:sl2a",
+            "siren seed 0",
+            "siren:paper seed 0",
+            "siren:paper seed 1",
+            "siren (a:b)",
+        ];
+        let styles = names.map(|name| {
+            let LineStyle {
+                colour,
+                round,
+                width,
+            } = LineStyle::of(name, &names);
+            (colour, round, width)
+        });
+        for (index, style) in styles.iter().enumerate() {
+            assert!(!styles[..index].contains(style), "{}", names[index]);
+        }
+        // A colour a model.
+        assert_eq!((styles[0].0, styles[3].0), (styles[2].0, styles[4].0));
     }
 
     #[test]

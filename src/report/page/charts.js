@@ -16,7 +16,10 @@ function swatch(style) {
   const line = draw("line", { x1: 0, y1: 4, x2: 22, y2: 4, ...stroke(style) });
   return draw("svg", { class: "swatch", width: 22, height: 8, "aria-hidden": "true" }, line);
 }
-const stroke = (style) => ({ stroke: style.colour, "stroke-dasharray": style.dash, "stroke-opacity": style.opacity ?? 1 });
+const stroke = (style) => ({ stroke: style.colour, "stroke-dasharray": style.dash, "stroke-width": style.width ?? 2, "stroke-opacity": style.opacity ?? 1 });
+
+/** As many values as a pointer shows at once. */
+const SHOWN = 12;
 
 /**
  * Lines over a common axis. `series`: name, style, x, y; `reference` among them is drawn lightly. A pointer, a tap or the arrow keys show values.
@@ -57,15 +60,29 @@ function chart(place, { title, series, xLabel, yLabel, digits, controls }) {
   place.append(heading, make("p", { class: "facts" }, yLabel), svg, legend, tip);
 
   let at = null;
-  function show(x) {
+  /** Values at `x`, the largest first; of many those around `y`, which without a pointer is the top. */
+  function show(x, y = Infinity) {
     at = clamp(x, 0, most);
-    const rows = series.flatMap((s) => {
+    const values = series.flatMap((s) => {
       // Behind its last point a series has no value to show.
       if (at > s.points.at(-1)[0] + most / 200) return [];
       const nearest = s.points.reduce((best, p) => (Math.abs(p[0] - at) < Math.abs(best[0] - at) ? p : best));
-      return [make("span", {}, [swatch(s.reference ? { colour: "var(--soft)", dash: "1 4" } : s.style), s.name]), make("span", {}, number(nearest[1], 2))];
+      return [{ s, value: nearest[1] }];
     });
-    tip.replaceChildren(make("div", {}, `${xLabel}: ${number(at, digits)}`), make("div", { class: "values" }, rows));
+    values.sort((a, b) => b.value - a.value);
+    const above = values.filter(({ value }) => value > y).length;
+    const first = clamp(above - SHOWN / 2, 0, Math.max(0, values.length - SHOWN));
+    const shown = values.slice(first, first + SHOWN);
+    const rows = shown.flatMap(({ s, value }) => [
+      make("span", {}, [swatch(s.reference ? { colour: "var(--soft)", dash: "1 4" } : s.style), s.name]),
+      make("span", {}, number(value, 2)),
+    ]);
+    const rest = values.length - shown.length;
+    tip.replaceChildren(
+      make("div", {}, `${xLabel}: ${number(at, digits)}`),
+      make("div", { class: "values" }, rows),
+      ...(rest ? [make("div", {}, `and ${rest} more, ${first} above`)] : []),
+    );
     tip.hidden = false;
     cursor.setAttribute("x1", px(at));
     cursor.setAttribute("x2", px(at));
@@ -81,7 +98,8 @@ function chart(place, { title, series, xLabel, yLabel, digits, controls }) {
   }
   const follow = (event) => {
     const box = svg.getBoundingClientRect();
-    show((((event.clientX - box.left) / box.width) * width - left) / (right - left) * most);
+    const x = ((event.clientX - box.left) / box.width) * width, y = ((event.clientY - box.top) / box.height) * height;
+    show(((x - left) / (right - left)) * most, low + ((bottom - y) / (bottom - top)) * (high - low));
   };
   svg.addEventListener("pointermove", follow);
   svg.addEventListener("pointerdown", follow);

@@ -125,7 +125,9 @@ function meshes(section, input) {
     return;
   }
   const unpacked = canvases.map((canvas) => unpack(input.meshes[canvas.dataset.mesh], input.view));
-  const loaded = unpacked.map(gpu.load), reach = Math.max(...unpacked.map((mesh) => mesh.reach)) || 1;
+  // The original fills a canvas, whatever specks others have far from it.
+  const original = unpacked[canvases.findIndex((canvas) => canvas.dataset.mesh === "0")];
+  const loaded = unpacked.map(gpu.load), reach = (original ? original.reach : Math.max(...unpacked.map((mesh) => mesh.reach))) || 1;
   const front = { azimuth: 30, elevation: 18, zoom: 1 };
   const state = { ...front };
   let waiting = false;
