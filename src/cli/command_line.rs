@@ -1,9 +1,25 @@
 //! Commands as text that a shell takes back.
 
-/// This process's own command, under the program's name.
+/// Flags that change no result, that concern only files already on this machine, or that delete them.
+const LEFT_OUT: [&str; 7] = [
+    "--force",
+    "--resume",
+    "-q",
+    "--quiet",
+    "-v",
+    "--verbose",
+    "--json",
+];
+
+/// This process's own command, under the program's name, as somebody else may repeat it.
 pub(super) fn of_this_process() -> String {
     let arguments = std::env::args_os().skip(1);
-    let words = arguments.map(|argument| quoted(&argument.to_string_lossy()));
+    to_repeat(arguments.map(|argument| argument.to_string_lossy().into_owned()))
+}
+
+fn to_repeat(arguments: impl Iterator<Item = String>) -> String {
+    let kept = arguments.filter(|argument| !LEFT_OUT.contains(&&**argument));
+    let words = kept.map(|argument| quoted(&argument));
     std::iter::once("inr".to_string())
         .chain(words)
         .collect::<Vec<_>>()
@@ -30,6 +46,13 @@ pub(super) fn quoted_path(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_is_told_without_what_others_do_not_need() {
+        let line = "compare a.png --force --out b -q --json --resume";
+        let told = to_repeat(line.split(' ').map(String::from));
+        assert_eq!(told, "inr compare a.png --out b");
+    }
 
     #[test]
     fn words_are_quoted_where_a_shell_would_split_them() {

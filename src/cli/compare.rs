@@ -130,7 +130,8 @@ struct Comparison<'a> {
     report: CompareReport,
     /// The rows of every input: first those of filters, then one for each run, empty until it is there.
     rows: Vec<InputRows>,
-    target_missed: bool,
+    /// The runs that did not reach the PSNR asked for.
+    targets_missed: Vec<String>,
 }
 
 /// The rows of an input.
@@ -163,7 +164,7 @@ impl Compare {
         }
         let Comparison {
             report,
-            target_missed,
+            targets_missed,
             ..
         } = comparison;
         let format = match self.flags.step.talk.json {
@@ -175,11 +176,17 @@ impl Compare {
         if !failures.is_empty() && !interrupted {
             return Err(CliError::Failed(failures.join("; ")));
         }
-        Ok(match (interrupted, target_missed) {
-            (true, _) => Outcome::Interrupted,
-            (false, true) => Outcome::TargetNotReached,
-            (false, false) => Outcome::Done,
-        })
+        if interrupted {
+            return Ok(Outcome::Interrupted);
+        }
+        if targets_missed.is_empty() {
+            return Ok(Outcome::Done);
+        }
+        talk.say(&format!(
+            "the target was not reached by {}; give more --steps or --time, or more --params",
+            targets_missed.join(", ")
+        ));
+        Ok(Outcome::TargetNotReached)
     }
 }
 
@@ -210,7 +217,7 @@ impl<'a> Comparison<'a> {
                 .iter()
                 .map(|input| plan.rows_of(input))
                 .collect(),
-            target_missed: false,
+            targets_missed: Vec::new(),
         }
     }
 
@@ -289,14 +296,15 @@ impl<'a> Comparison<'a> {
                     ""
                 }
             ));
-            self.target_missed |= misses_target(run, &fitted);
+            if misses_target(run, &fitted) {
+                self.targets_missed.push(run.place.clone());
+            }
             let interrupted = fitted.training.stopped_by == StoppedBy::Interrupt;
+            let mut fit = ComparedFit::new(&fitted, run.place.clone());
+            fit.caveats.off_size = off_size(run);
             self.rows[index].fits[place] = Some(ComparedModel {
                 model: run.model.clone(),
-                fit: Some(ComparedFit {
-                    off_size: off_size(run),
-                    ..ComparedFit::new(&fitted, run.place.clone())
-                }),
+                fit: Some(fit),
                 metrics,
             });
             let seed = match self.plan.seeds.len() {

@@ -1,6 +1,6 @@
 //! `inr fit`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -13,7 +13,7 @@ use super::session::{Session, metrics_sentence};
 use super::talk::{Talk, format_duration};
 use super::{CliError, Outcome, interrupt, print};
 use crate::config::{Resolved, SignalFacts, check, resolve};
-use crate::device;
+use crate::device::{self, DeviceChoice};
 use crate::report::{RunReport, format_count, to_json};
 use crate::signal::{self, Footprint, Signal};
 use crate::train::StoppedBy;
@@ -136,8 +136,12 @@ impl Fit {
         }
         if report.training.stopped_by == StoppedBy::Interrupt {
             talk.say(&format!(
-                "interrupted; go on with: inr fit {} --resume --out {place}",
-                quoted_path(&self.input.to_string_lossy())
+                "interrupted; go on with: inr fit {} --resume --out {place}{}",
+                quoted_path(&self.input.to_string_lossy()),
+                match self.flags.step.device {
+                    DeviceChoice::Auto => String::new(),
+                    device => format!(" --device {device}"),
+                }
             ));
             return Ok(Outcome::Interrupted);
         }
@@ -156,11 +160,14 @@ impl Fit {
         let mut request = self.flags.request()?;
         request.model.clone_from(&self.model);
         request.file.clone_from(&self.config);
+        // Before --set, which goes over flags.
+        let mut set =
+            |path: &str, value: toml::Value| request.settings.insert(0, (path.into(), value));
         if let Some(resolution) = self.resolution {
-            request.set("reconstruction.resolution", i64::from(resolution));
+            set("reconstruction.resolution", i64::from(resolution).into());
         }
         if let Some(ending) = &self.reconstruction {
-            request.set("reconstruction.ending", ending.to_ascii_lowercase());
+            set("reconstruction.ending", ending.to_ascii_lowercase().into());
         }
         let kind = signal.layout().kind();
         let path = match &self.out {
@@ -186,7 +193,23 @@ impl Fit {
         resolved.recipe.reconstruction.check(&signal.layout())?;
         let folder = Folder::open(&path, self.flags.force, self.resume)?;
         folder.spare(&self.input, &[])?;
+        if let Some(config) = self.config.as_ref().filter(|_| !self.resume)
+            && is_same_file(config, &folder.file(folder::RECIPE))
+        {
+            return Err(CliError::Usage(format!(
+                "--config {} lies where the run writes its own recipe; give --out DIR to write elsewhere",
+                config.display()
+            )));
+        }
         Ok((resolved, folder))
+    }
+}
+
+/// Whether both are there and one file.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
     }
 }
 

@@ -63,6 +63,10 @@ pub(super) enum FolderError {
     )]
     Occupied(PathBuf),
     #[error(
+        "{0} is no comparison of inr; give --out DIR to write elsewhere, or --force to replace it and what lies beside it"
+    )]
+    OfOthers(PathBuf),
+    #[error(
         "{0} is what is to be fitted, and results of that name would replace it; give --out DIR to write elsewhere"
     )]
     Input(PathBuf),
@@ -212,7 +216,7 @@ impl Folder {
 }
 
 fn holds_results(path: &Path) -> bool {
-    names().iter().any(|name| path.join(name).exists())
+    names().iter().any(|name| is_taken(&path.join(name)))
 }
 
 impl Drop for Folder {
@@ -229,27 +233,42 @@ impl Drop for Folder {
 }
 
 /// Finds out, before the work that its content takes, that a single file could not be written: it exists and `force` is not given,
-/// or there is no folder for it.
+/// there is no folder for it, or that folder cannot be written to.
 pub(super) fn check_file(path: &Path, force: bool) -> Result<(), FolderError> {
-    if !force && path.exists() {
+    if !force && is_taken(path) {
         return Err(FolderError::Exists(path.to_owned()));
     }
     if path.is_dir() || !parent(path).is_dir() {
         return Err(FolderError::NoPlace(path.to_owned()));
     }
-    if path.exists() && !path.is_file() {
+    if is_taken(path) && !path.is_file() {
         return Err(FolderError::NotAFile(path.to_owned()));
     }
-    Ok(())
+    let probe = tempfile::Builder::new()
+        .prefix(".inr-")
+        .make_in(parent(&place(path)), |file| std::fs::File::create_new(file));
+    probe.map(drop).map_err(|source| FolderError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Whether something has that name, be it a link that leads nowhere.
+fn is_taken(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 /// Writes a single file in one go, unless it exists and `force` is not given.
 pub(super) fn write_file(path: &Path, bytes: &[u8], force: bool) -> Result<(), FolderError> {
     check_file(path, force)?;
-    // Of a link the file that it leads to is replaced.
+    write_atomically(&place(path), bytes)
+}
+
+/// Where a file is written: of a link, what it leads to is replaced.
+fn place(path: &Path) -> PathBuf {
     match path.canonicalize() {
-        Ok(file) if path.is_symlink() => write_atomically(&file, bytes),
-        _ => write_atomically(path, bytes),
+        Ok(file) if path.is_symlink() => file,
+        _ => path.to_owned(),
     }
 }
 

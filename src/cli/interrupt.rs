@@ -17,15 +17,14 @@ pub(super) fn listen() {
     // A handler may be there already when several fits run in one program.
     let _ = ctrlc::set_handler(|| {
         let farewell = farewell().take();
-        if INTERRUPTED.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-        if let Some(farewell) = farewell {
+        if let Some(farewell) = &farewell {
             if stderr().is_terminal() {
                 // Behind the progress line.
                 print_error("");
             }
-            print_error(&farewell);
+            print_error(farewell);
+        }
+        if INTERRUPTED.swap(true, Ordering::SeqCst) || farewell.is_some() {
             std::process::exit(130);
         }
     });

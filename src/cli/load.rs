@@ -57,5 +57,12 @@ pub(super) fn load_model(path: &Path) -> Result<(Model, Layout), CliError> {
             path.display()
         )));
     }
+    let is_endless = |seconds: f64| !(seconds.is_finite() && seconds > 0.0);
+    if layout.samples() == 0 || layout.seconds().is_some_and(is_endless) {
+        return Err(CliError::Failed(format!(
+            "{} is damaged: its signal has no samples, or no end; fit the signal again",
+            path.display()
+        )));
+    }
     Ok((model, layout))
 }

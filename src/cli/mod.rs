@@ -64,7 +64,9 @@ impl CliError {
     /// 2 when the command line is at fault, 1 otherwise.
     fn exit_code(&self) -> u8 {
         use crate::config::ConfigError;
+        use crate::device::DeviceError;
         use crate::render::{EncodeError, MeshEncodeError, RenderError};
+        use crate::signal::SignalError;
         use crate::train::CheckpointError;
         use folder::FolderError;
         match self {
@@ -78,11 +80,15 @@ impl CliError {
                 | FolderError::OtherRun { .. }
                 | FolderError::OtherVersion { .. },
             )
+            | Self::Signal(SignalError::Formula { .. } | SignalError::Target(_))
+            | Self::Device(DeviceError::NoSuchAdapter { .. })
             | Self::Checkpoint(CheckpointError::OtherRecipe(_) | CheckpointError::OtherContent)
             | Self::Render(
                 RenderError::Request(_)
                 | RenderError::Encode(
-                    EncodeError::UnknownExtension { .. } | EncodeError::CannotHold { .. },
+                    EncodeError::UnknownExtension { .. }
+                    | EncodeError::CannotHold { .. }
+                    | EncodeError::TooLarge { .. },
                 )
                 | RenderError::EncodeMesh(MeshEncodeError::UnknownExtension { .. }),
             ) => 2,

@@ -70,6 +70,12 @@ impl Session<'_> {
         self.folder.write(folder::RECIPE, text.as_bytes())?;
 
         let stopped_by = self.train(name, &training, &layout, &mut state)?;
+        if stopped_by == StoppedBy::Interrupt {
+            self.talk.say(&format!(
+                "{name}: interrupted after {} steps; what was learnt is kept and is now drawn; press Ctrl-C again to leave the drawing to --resume",
+                state.step
+            ));
+        }
         let restorations = state.restorations();
         if restorations > 0 {
             self.talk.say(&format!(
@@ -141,6 +147,8 @@ impl Session<'_> {
             seed: training.seed,
             training: TrainingReport {
                 recipe: recipe.training.recipe.clone(),
+                recipe_changes: self.resolved.recipe_changes.clone(),
+                deviations: self.resolved.deviations.clone(),
                 steps: state.step,
                 batch_size: training.batch_size,
                 samples_seen: state.step * training.batch_size as u64,
@@ -294,9 +302,22 @@ impl Session<'_> {
                     }),
                     other => other.into(),
                 })?;
+            if let Some(steps) = training.budget.steps.filter(|&steps| steps < state.step) {
+                return Err(CliError::Usage(format!(
+                    "the run in {} has made {} steps, and is to end after {steps}; give a later end, or start again with --force",
+                    self.folder.path().display(),
+                    state.step
+                )));
+            }
             let name = &self.resolved.recipe.model.preset;
+            let device = match self.earlier_device()? {
+                Some(earlier) if earlier != self.device.name => {
+                    format!(" on {}; it ran on {earlier} before", self.device.name)
+                }
+                _ => String::new(),
+            };
             self.talk
-                .say(&format!("{name}: resuming at step {}", state.step));
+                .say(&format!("{name}: resuming at step {}{device}", state.step));
             return Ok(state);
         }
         self.folder.clear()?;
@@ -304,10 +325,17 @@ impl Session<'_> {
         Ok(State::new(training, parameters))
     }
 
+    /// What the run in the folder ran on, if that was told.
+    fn earlier_device(&self) -> Result<Option<String>, FolderError> {
+        let report = self.folder.read(folder::REPORT)?;
+        let report = report.and_then(|bytes| serde_json::from_slice::<RunReport>(&bytes).ok());
+        Ok(report.map(|report| report.device))
+    }
+
     /// What a checkpoint must have in common with the run that goes on from it: all that changes the steps already made.
     fn identity(&self, training: &Training) -> Value {
         json!({
-            "signal": self.signal.layout(),
+            train::SIGNAL: self.signal.layout(),
             "footprint": training.footprint,
             train::CONTENT: self.signal.checksum(),
             "layers": self.resolved.network.layers(),

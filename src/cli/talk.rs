@@ -68,8 +68,14 @@ impl Talk {
         }
     }
 
-    /// That a model could not be sized as asked, if it could not.
+    /// That a model could not be sized as asked, if it could not, and that sizes of layers were scaled.
     pub fn size(&self, model: &str, resolved: &Resolved) {
+        if !resolved.scaled.is_empty() {
+            self.say(&format!(
+                "{model}: {}, because sizes are scaled to the number of parameters; give --set model.parameters=0 to keep them as set",
+                resolved.scaled.join(", ")
+            ));
+        }
         if let Some([asked, parameters]) = resolved.off_size() {
             self.say(&format!(
                 "{model} cannot come nearer to {} parameters than {}",
@@ -115,6 +121,9 @@ impl Talk {
         if self.bar.is_hidden() {
             return;
         }
+        if self.bar.is_finished() {
+            self.bar.reset();
+        }
         self.bar.set_prefix(name.to_string());
         self.bar.set_message(message());
         self.bar.set_position((fraction * POSITIONS as f64) as u64);
@@ -122,8 +131,8 @@ impl Talk {
 
     /// Takes the progress line away.
     pub fn clear(&self) {
+        // Not reset here, which would draw it again.
         self.bar.finish_and_clear();
-        self.bar.reset();
     }
 }
 

@@ -10,7 +10,7 @@ use super::preset::Preset;
 use super::recipe::{MOST_COUNTED, ModelRecipe, Recipe, TrainingRecipe};
 use super::table::parse_pair;
 use crate::engine::Loss;
-use crate::model::{Hints, Network, SizeBudget, size_to_budget, value_layer};
+use crate::model::{Hints, LayerConfig, Network, SizeBudget, size_to_budget, value_layer};
 use crate::signal::{DistanceTarget, Signal};
 use crate::train::spectral;
 
@@ -115,6 +115,10 @@ pub struct Resolved {
     pub deviations: Option<String>,
     /// Whether it is a recipe of others for another kind of signals, which has its frequencies and rates for that.
     pub is_foreign: bool,
+    /// What is not as in the recipe of others that it follows, by flags or a file: of `size`, `length` and `settings`.
+    pub recipe_changes: Vec<String>,
+    /// The settings of sizes of layers that were scaled to a number of parameters, as `model.layers.0.width=8 became 35`.
+    pub scaled: Vec<String>,
 }
 
 /// Networks count as equally large when they differ by no more than this share.
@@ -144,6 +148,13 @@ pub fn check(request: &Request, kind: &str) -> Result<String, ConfigError> {
 /// # Errors
 /// [`ConfigError`], one sentence with the field, file or name.
 pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, ConfigError> {
+    let mut resolved = resolve_alone(request, signal)?;
+    resolved.recipe_changes = changes(&resolved, signal);
+    Ok(resolved)
+}
+
+/// The same without a look at what others have.
+fn resolve_alone(request: &Request, signal: &SignalFacts) -> Result<Resolved, ConfigError> {
     let Draft {
         mut recipe,
         names_an_end,
@@ -189,6 +200,10 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
     let network = network.with_segments(segments);
     network.check_size()?;
     recipe.model.layers = network.layers().to_vec();
+    let scaled = match budget {
+        Some(_) => scaled(&request.settings, network.layers()),
+        None => Vec::new(),
+    };
     if let Some(values) = value_layer(&recipe.model.layers) {
         // Left to the signal, so that the recipe also fits a picture with other channels.
         recipe.model.layers[values].layer_mut().set_d_out(0);
@@ -231,7 +246,84 @@ pub fn resolve(request: &Request, signal: &SignalFacts) -> Result<Resolved, Conf
         asked,
         deviations,
         is_foreign,
+        recipe_changes: Vec::new(),
+        scaled,
     })
+}
+
+/// The settings of layers whose sizes were scaled afterwards; 0 leaves a value open and is no size.
+fn scaled(settings: &[(String, Value)], layers: &[LayerConfig]) -> Vec<String> {
+    let Ok(layers) = Value::try_from(layers) else {
+        return Vec::new();
+    };
+    let became = |(path, value): &(String, Value)| {
+        let mut keys = path.strip_prefix("model.layers.")?.split('.');
+        let now = keys.try_fold(&layers, |place, key| match place {
+            Value::Array(list) => list.get(key.parse::<usize>().ok()?),
+            place => place.get(key),
+        })?;
+        let (wanted, now) = (value.as_integer()?, now.as_integer()?);
+        (wanted > 0 && wanted != now).then(|| format!("{path}={wanted} became {now}"))
+    };
+    settings.iter().filter_map(became).collect()
+}
+
+/// What is not as in the recipe of others that is followed, by flags, a purpose or a file.
+fn changes(resolved: &Resolved, signal: &SignalFacts) -> Vec<String> {
+    let Resolved {
+        recipe, network, ..
+    } = resolved;
+    let Some(whose) = &recipe.training.recipe else {
+        return Vec::new();
+    };
+    let mut theirs = Request {
+        model: Some(recipe.model.preset.clone()),
+        recipe: Some(whose.clone()),
+        ..Request::default()
+    };
+    // Of a recipe that a file alone has, nothing else is known.
+    let preset = Preset::find(&recipe.model.preset);
+    if !preset.is_ok_and(|preset| preset.has_recipe(whose)) {
+        return Vec::new();
+    }
+    let Ok(other) = resolve_alone(&theirs, signal) else {
+        // A network of theirs that is too large is of another size than any.
+        return vec!["size".into()];
+    };
+    let parameters = network.parameter_count();
+    let same_size = other.network.parameter_count() == parameters;
+    theirs.set("model.parameters", parameters as i64);
+    let layers = match same_size {
+        true => Ok(other.recipe.model.layers),
+        // Layers of that size.
+        false => resolve_alone(&theirs, signal).map(|scaled| scaled.recipe.model.layers),
+    };
+    let same_layers = layers.is_ok_and(|layers| layers == recipe.model.layers);
+    let ends = |training: &TrainingRecipe| {
+        let TrainingRecipe {
+            steps,
+            seconds,
+            target_psnr_db,
+            ..
+        } = *training;
+        (steps, seconds, target_psnr_db)
+    };
+    let without_ends = |training: &TrainingRecipe| TrainingRecipe {
+        steps: None,
+        seconds: None,
+        target_psnr_db: None,
+        seed: 0,
+        ..training.clone()
+    };
+    let [own, other] = [&recipe.training, &other.recipe.training];
+    let same_settings = same_layers && without_ends(own) == without_ends(other);
+    let is_kept = [
+        ("size", same_size),
+        ("length", ends(own) == ends(other)),
+        ("settings", same_settings),
+    ];
+    let changed = is_kept.into_iter().filter(|(_, is_kept)| !is_kept);
+    changed.map(|(what, _)| what.to_string()).collect()
 }
 
 /// How many parts of the first axis have weights of their own.

@@ -14,6 +14,7 @@ mod peak;
 
 pub use memory::PeakMemory;
 
+use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::Device;
@@ -92,6 +93,17 @@ impl FromStr for DeviceChoice {
             _ => Err(format!(
                 "{text:?} is not a device; use auto, cpu, gpu or gpu:N"
             )),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Gpu => f.write_str("gpu"),
+            Self::GpuNumber(number) => write!(f, "gpu:{number}"),
         }
     }
 }

@@ -40,8 +40,8 @@ pub(super) fn exp_lane<const FMA: bool>(x: f32) -> f32 {
     p * power_of_two(half) * power_of_two(n - half)
 }
 
-/// ln of the least height of a bell, 1e-10: less is lost beside the rounding of its neighbours' heights, and what the passes make of it layer by
-/// layer would be subnormal numbers, with which some processors take ten times as long for a step.
+/// ln of 1e-10, below which a bell counts as 0: in a sum with heights near 1 so little is lost to rounding anyway, and the products that the passes
+/// form of it would be subnormal numbers, with which some processors take ten times as long for a step.
 const BELL_FOOT: f32 = -23.0;
 
 /// The height of a bell whose logarithm is x: e^x, and 0 below 1e-10.

@@ -99,9 +99,9 @@ pub struct ComparedFit {
     pub target: Option<Value>,
     /// Trained real numbers.
     pub parameters: usize,
-    /// That these are noticeably more or fewer than were asked for, which the model cannot have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub off_size: Option<OffSize>,
+    /// What to know of it before its figures are compared.
+    #[serde(flatten)]
+    pub caveats: Caveats,
     /// Size of the model file; 0 in files of earlier versions.
     #[serde(default)]
     pub bytes: usize,
@@ -119,6 +119,48 @@ pub struct ComparedFit {
     pub stopped_by: StoppedBy,
     /// The folder of the run, relative to that of the comparison.
     pub folder: String,
+}
+
+/// What makes a fit another one than its name says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Caveats {
+    /// That it has noticeably more or fewer parameters than were asked for, which the model cannot have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off_size: Option<OffSize>,
+    /// What flags changed of a recipe of others: see [`TrainingReport::recipe_changes`](super::TrainingReport::recipe_changes).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipe_changes: Vec<String>,
+    /// How often its training exploded and went on from an earlier state with halved learning rates.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restorations: u32,
+}
+
+// Serde hands out a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+impl Caveats {
+    /// Said behind the name of the model.
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        remarks.extend(self.off_size.map(|off_size| off_size.remark().to_string()));
+        match self.restorations {
+            0 => (),
+            1 => remarks.push("rates halved".into()),
+            times => remarks.push(format!("rates halved {times} times")),
+        }
+        if !self.recipe_changes.is_empty() {
+            remarks.push(format!("other {}", self.recipe_changes.join(" and ")));
+        }
+        remarks
+    }
+
+    /// The same as one text.
+    pub fn remark(&self) -> Option<String> {
+        Some(self.remarks().join(", ")).filter(|text| !text.is_empty())
+    }
 }
 
 /// How a model that could not be sized as asked differs from that.
@@ -140,8 +182,7 @@ impl OffSize {
         }
     }
 
-    /// Said behind the name of the model.
-    pub fn remark(self) -> &'static str {
+    fn remark(self) -> &'static str {
         match self {
             Self::Larger => "larger than asked",
             Self::Smaller => "smaller than asked",
@@ -162,7 +203,11 @@ impl ComparedFit {
             recipe: run.training.recipe.clone(),
             target: run.input.layout.get("target").cloned(),
             parameters: run.model.parameters,
-            off_size: None,
+            caveats: Caveats {
+                off_size: None,
+                recipe_changes: run.training.recipe_changes.clone(),
+                restorations: run.training.restorations,
+            },
             bytes: run.model.bytes,
             steps: run.training.steps,
             samples_seen: run.training.samples_seen,
@@ -178,12 +223,14 @@ impl ComparedFit {
         Some(self.bytes).filter(|&bytes| bytes > 0)
     }
 
-    /// Said behind the name of the model: that the fit was interrupted, or that it is not of the size asked for.
-    pub fn remark(&self) -> Option<&'static str> {
-        match (self.stopped_by, self.off_size) {
-            (StoppedBy::Interrupt, _) => Some("interrupted"),
-            (_, off_size) => off_size.map(OffSize::remark),
-        }
+    /// Said behind the name of the model: that the fit was interrupted, and what else to know of it.
+    pub fn remark(&self) -> Option<String> {
+        let interrupted = match self.stopped_by {
+            StoppedBy::Interrupt => Some("interrupted".to_string()),
+            _ => None,
+        };
+        let remarks = interrupted.into_iter().chain(self.caveats.remarks());
+        Some(remarks.collect::<Vec<_>>().join(", ")).filter(|text| !text.is_empty())
     }
 
     /// The folders of all fits in the bytes of a `compare.json`.

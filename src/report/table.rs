@@ -1,7 +1,7 @@
 //! Tables that read well both as text and as Markdown, and the same cells for other programs.
 
 /// Named columns and rows of cells, one cell a column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Table {
     /// The names of the columns.
     pub header: Vec<String>,
@@ -9,6 +9,8 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
     /// How many columns, from the left, hold words and not numbers.
     pub words: usize,
+    /// Row and column of the cells that are bold in LaTeX: the best ones.
+    pub bold: Vec<[usize; 2]>,
 }
 
 impl Table {
@@ -62,19 +64,23 @@ impl Table {
 
     /// A LaTeX `tabular` that needs no package; a dash stands alone in its cell.
     pub fn latex(&self) -> String {
-        let line = |cells: &Vec<String>| {
-            let cells: Vec<String> = cells.iter().map(|cell| latex_cell(cell)).collect();
-            format!("{} \\\\\n", cells.join(" & "))
+        let line = |cells: &Vec<String>| format!("{} \\\\\n", cells.join(" & "));
+        let cells = |cells: &Vec<String>| cells.iter().map(|cell| latex_cell(cell)).collect();
+        let row = |(row, texts): (usize, &Vec<String>)| {
+            let mut texts: Vec<String> = cells(texts);
+            let bold = self.bold.iter().filter(|[bold, _]| *bold == row);
+            bold.for_each(|[_, column]| texts[*column] = format!("\\textbf{{{}}}", texts[*column]));
+            line(&texts)
         };
         let columns = (0..self.header.len()).map(|column| match column < self.words {
             true => 'l',
             false => 'r',
         });
-        let rows: String = self.rows.iter().map(line).collect();
+        let rows: String = self.rows.iter().enumerate().map(row).collect();
         format!(
             "\\begin{{tabular}}{{{}}}\n\\hline\n{}\\hline\n{rows}\\hline\n\\end{{tabular}}\n",
             columns.collect::<String>(),
-            line(&self.header)
+            line(&cells(&self.header))
         )
     }
 }
@@ -85,6 +91,7 @@ pub fn markdown_table(header: &[&str], rows: &[Vec<String>], words: usize) -> St
         header: header.iter().map(|name| (*name).to_string()).collect(),
         rows: rows.to_vec(),
         words,
+        bold: Vec::new(),
     };
     table.markdown()
 }
@@ -100,7 +107,7 @@ fn csv_cell(text: &str) -> String {
     }
 }
 
-fn latex_cell(text: &str) -> String {
+pub(super) fn latex_cell(text: &str) -> String {
     let mut cell = String::new();
     for c in text.chars() {
         match c {
@@ -129,6 +136,7 @@ mod tests {
             header: vec!["model".into(), "psnr_db".into()],
             rows: rows.map(|row| row.map(String::from).to_vec()).to_vec(),
             words: 1,
+            bold: Vec::new(),
         }
     }
 

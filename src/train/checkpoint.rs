@@ -11,6 +11,8 @@ use crate::model::file::{CHECKPOINT_KEY, fill, tensors_from_bytes, tensors_to_by
 
 /// The field of an identity that tells signals of one size apart.
 pub const CONTENT: &str = "signal_checksum";
+/// The key of an identity under which the layout of what is fitted stands.
+pub const SIGNAL: &str = "signal";
 
 /// Why a checkpoint cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -79,7 +81,11 @@ pub fn from_bytes(
     let rest: Rest =
         serde_json::from_str(&text).map_err(|e| CheckpointError::Damaged(e.to_string()))?;
     if let Some(difference) = first_difference(&rest.identity, identity) {
-        if difference.starts_with(CONTENT) {
+        // Another signal has other layers and batches too, which no flag would mend; what is learnt of it is a setting.
+        let of = |identity: &Value| identity.get(SIGNAL).cloned().unwrap_or_default();
+        let of_signal = first_difference(&of(&rest.identity), &of(identity));
+        let is_other = of_signal.is_some_and(|difference| !difference.starts_with("target"));
+        if is_other || difference.starts_with(CONTENT) {
             return Err(CheckpointError::OtherContent);
         }
         return Err(CheckpointError::OtherRecipe(difference));

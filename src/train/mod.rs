@@ -16,7 +16,7 @@ pub mod spectral;
 mod trainer;
 
 pub use budget::{Budget, StoppedBy};
-pub use checkpoint::{CONTENT, CheckpointError, first_difference, from_bytes, to_bytes};
+pub use checkpoint::{CONTENT, CheckpointError, SIGNAL, first_difference, from_bytes, to_bytes};
 pub use event::{CurvePoint, Event, Flow, Progress};
 pub use optimizer::{OptimizerConfig, OptimizerKind};
 pub use sampler::Sampler;

@@ -145,6 +145,14 @@ impl Run<'_> {
             feed.prepare(state.step);
         }
         let above_db = self.signal.psnr_above_targets_db();
+        // A run that goes on, perhaps only to be drawn again, may be there already.
+        if let Some(target) = budget.target_psnr_db
+            && state.step > 0
+            && measure_psnr_db(engine, &state.parameters)? >= target
+        {
+            finish(state, above_db, listener);
+            return Ok(StoppedBy::Target);
+        }
         let mut pace = Pace::new(&budget, state, above_db);
         let footprint = self.training.footprint;
         let mut target = budget

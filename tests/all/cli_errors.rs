@@ -396,7 +396,7 @@ fn devices_that_are_not_there() {
     let place = Place::new();
     let line = "fit icon.png --params 1k --steps 1 --device gpu:99";
     let ended = place.run(line);
-    ended.refused(1, &["gpu:99"]);
+    ended.refused(2, &["gpu:99"]);
     assert_eq!(place.names(""), Place::new().names(""));
 }
 
@@ -431,8 +431,15 @@ fn resuming_what_cannot_be_resumed() {
     let smaller = place.picture("icon.png").crop_imm(0, 0, 32, 32);
     smaller.save(place.path("smaller.png")).unwrap();
     let other = |name: &str| format!("fit {name} --resume --device cpu -q --out run");
-    fails(&place, &other("smaller.png"), 2, &["another recipe"]);
-    fails(&place, &other("leaf.png"), 2, &["another recipe", "width"]);
+    fails(&place, &other("smaller.png"), 2, &["other content"]);
+    fails(&place, &other("leaf.png"), 2, &["other content"]);
+    let fewer = resume("--out run --steps 7");
+    fails(
+        &place,
+        &fewer,
+        2,
+        &["has made 20 steps, and is to end after 7"],
+    );
     misused(&place, &resume("--out run --force"), &["--force"]);
 
     let checkpoint = place.bytes("run/checkpoint.safetensors");

@@ -204,3 +204,54 @@ fn a_full_standard_error_and_names_that_are_no_text_do_no_harm() {
         place.shell(&format!("{odd} {line}")).done();
     }
 }
+
+/// What only looks like a comparison, or like nothing, is not replaced without --force.
+#[test]
+fn files_of_others_are_kept() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("mine")).unwrap();
+    for (file, text) in [
+        ("compare.json", "{\"my\": \"data\"}"),
+        ("compare.csv", "a,b"),
+        ("report.html", "mine"),
+    ] {
+        place.write(&format!("mine/{file}"), text);
+    }
+    place.fit("icon.png --model siren --out run");
+    let before = place.files("");
+    let compare = format!("compare icon.png --models siren --out mine {TINY}");
+    for line in [&compare, &format!("{compare} --resume")] {
+        fails(
+            &place,
+            line,
+            1,
+            &["mine/compare.json is no comparison", "--force"],
+        );
+        assert!(place.files("") == before);
+    }
+    // A recipe of one's own is no result of the run that follows it.
+    let line = format!("fit icon.png --config run/recipe.toml --out run --force {TINY}");
+    fails(&place, &line, 2, &["--config run/recipe.toml lies where"]);
+    assert!(place.files("") == before);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("nowhere.png", place.path("link.png")).unwrap();
+        let line = "upsample run --device cpu -o link.png";
+        fails(&place, line, 1, &["link.png already exists"]);
+        assert!(place.path("link.png").is_symlink());
+    }
+}
+
+/// Sizes that are set are scaled with the others, which is said with what keeps them.
+#[test]
+fn sizes_that_are_scaled_are_told() {
+    let place = Place::new();
+    let fit = |flags: &str| format!("fit icon.png --model siren {TINY} --force --out run {flags}");
+    let told = |flags: &str| place.run(&fit(flags)).done().stderr;
+    let widths = "--set model.layers.1.width=9";
+    assert!(told(widths).contains("model.layers.1.width=9 became "));
+    let kept = format!("{widths} --set model.parameters=0 --set model.layers.2.width=9");
+    assert!(!told(&kept).contains("became"));
+    assert!(place.text("run/recipe.toml").contains("width = 9"));
+    assert!(!told("--set model.layers.1.omega_0=20").contains("became"));
+}

@@ -156,7 +156,8 @@ fn what_is_lost_of_a_finished_run_is_made_again_and_what_is_damaged_is_said() {
     place.write("c/siren/reconstruction.png", &picture[..100]);
     place.run(&line).done();
     let page = place.text("c/report.html");
-    assert!(page.contains("Nothing is shown") && page.contains("is cut off"));
+    assert!(page.contains("What siren made of it is not shown: c/siren/reconstruction.png"));
+    assert!(page.contains("is cut off"), "{page}");
 
     let mut report = place.json("c/siren/report.json");
     let here = report["device"].as_str().unwrap().to_string();

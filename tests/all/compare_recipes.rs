@@ -34,13 +34,73 @@ fn models_by_the_recipes_of_their_authors_stand_beside_ours() {
     assert!(place.path("c/siren-paper/report.json").exists());
     assert!(place.text("c/compare.csv").contains(",siren:paper,paper,"));
     assert!(place.text("c/compare.md").contains("running_psnr_db"));
+    // Flags made them other runs than those of the authors, which is said wherever they stand.
+    let changes: Vec<&Value> = rows.iter().map(|row| &row["recipe_changes"]).collect();
+    let changed = serde_json::json!(["length", "settings"]);
+    assert_eq!(changes, [&Value::Null, &changed, &changed]);
+    let remark = "| siren:paper (other length and settings) ";
+    assert!(place.text("c/compare.md").contains(remark));
+    assert!(place.text("c/compare.csv").contains(",length settings,0,"));
     let page = place.text("c/report.html");
     assert!(page.contains("running PSNR, dB</th>") && page.contains("siren:paper"));
+    assert!(page.contains(
+        "<p class=\"note\">Not as theirs in paper: changed by flags: length, settings.</p>"
+    ));
+    assert!(page.contains("changed by flags: length, settings; their finest grid has half"));
     // Another model joins them, and nothing is done again.
     let more = line.replace("local:paper", "local:paper,wire:paper");
     let again = place.run(&more).done();
     assert_eq!(again.stderr.matches("(read back)").count(), 3, "{again:?}");
     assert!(models(&again.json()).contains(&"wire:paper"));
+}
+
+/// Whose rates were halved on the way was not trained as asked, and is not told apart by its steps.
+#[test]
+fn fits_that_exploded_say_so_wherever_they_stand() {
+    let place = Place::new();
+    let line = "compare icon.png --models grid,relu --params 2k --steps 60 --batch 1024 --set training.optimizer.kind=adam --set training.optimizer.learning_rate=300 --device cpu --json --out c";
+    let report = place.run(line).done().json();
+    let [grid, relu] = list(&report["inputs"][0]["models"]) else {
+        panic!("{report}");
+    };
+    for row in [grid, relu] {
+        let folder = row["folder"].as_str().unwrap();
+        let own = place.json(&format!("c/{folder}/report.json"));
+        let times = own["training"]["restorations"].as_u64().unwrap();
+        assert!(times > 1, "{own}");
+        assert_eq!(row["restorations"], times);
+        let model = row["model"].as_str().unwrap();
+        let remark = format!("rates halved {times} times");
+        assert!(
+            place
+                .text("c/compare.md")
+                .contains(&format!("| {model} ({remark})"))
+        );
+        assert!(
+            place
+                .text("c/report.html")
+                .contains(&format!("{model} <span class=\"remark\">{remark}</span>"))
+        );
+    }
+}
+
+/// The file that was compared is found from the folder of a run upwards.
+#[test]
+fn a_page_that_is_made_from_another_folder_has_the_original() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("elsewhere")).unwrap();
+    place
+        .run(&format!("compare icon.png --models siren {TINY} --out c"))
+        .done();
+    let line = "report ../c -o page.html";
+    let mut command = place.command(line);
+    place
+        .end(line, command.current_dir(place.path("elsewhere")))
+        .done();
+    let page = place.text("elsewhere/page.html");
+    assert!(!page.contains("Neither the original"), "{page}");
+    let icon = place.path("icon.png").canonicalize().unwrap();
+    assert!(page.contains(&format!("inr fit {} --config", icon.display())));
 }
 
 #[test]

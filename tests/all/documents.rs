@@ -128,11 +128,15 @@ fn models_and_settings_in_the_documents_are_there() {
             let words = words(line);
             let named = values(&words, "--models").chain(values(&words, "--model"));
             let models: Vec<&str> = named.flat_map(|list| list.split(',')).collect();
-            for model in if models.is_empty() { vec![""] } else { models } {
+            for name in if models.is_empty() { vec![""] } else { models } {
+                let (model, recipe) = match name.split_once(':') {
+                    Some((model, recipe)) => (model, Some(recipe)),
+                    None => (name, values(&words, "--recipe").next()),
+                };
                 let mut request = Request {
                     model: (!["", "all"].contains(&model)).then(|| model.to_string()),
                     purpose: values(&words, "--for").next().map(String::from),
-                    recipe: values(&words, "--recipe").next().map(String::from),
+                    recipe: recipe.map(String::from),
                     ..Request::default()
                 };
                 for pair in values(&words, "--set") {

@@ -285,6 +285,11 @@ fn a_wrong_model_file_is_told_from_the_others() {
     // Layers of the header, but fewer numbers, or of another type.
     assert!(damaged(&small_file(Dtype::F32, Some(header(&|_| ())))));
     assert!(damaged(&small_file(Dtype::F16, Some(header(&|_| ())))));
+    // Counts that wrap around to few.
+    for sides in [u64::MAX, u64::MAX / 2 + 1] {
+        let text = header(&|header| header["d_in"] = json!(sides));
+        assert!(damaged(&small_file(Dtype::F32, Some(text))), "{sides}");
+    }
     // Layers that are no network.
     for (change, word) in [
         (json!([]), "model.layers"),

@@ -190,11 +190,40 @@ fn a_recipe_of_the_authors_is_that_of_one_optimizer_and_can_be_changed() {
         request.set("training.steps", 7);
         request.set("model.parameters", 20_000);
         let changed = resolve(&request, &facts).unwrap();
+        assert_eq!(changed.recipe_changes, ["size", "length"], "{name}");
+        assert_eq!(paper(name, &facts).recipe_changes, [""; 0], "{name}");
+        request.set("training.loss", "l1");
+        let other = resolve(&request, &facts).unwrap();
+        assert_eq!(other.recipe_changes, ["size", "length", "settings"]);
         assert_eq!(changed.recipe.training.steps, Some(7), "{name}");
         assert_eq!(changed.asked, Some(20_000), "{name}");
         let error = changed.network.parameter_count() as f64 / 20_000.0 - 1.0;
         assert!(error.abs() < 0.03, "{name}: {error}");
     }
+}
+
+#[test]
+fn a_purpose_and_a_field_of_a_layer_change_a_recipe_too() {
+    let facts = facts(2, 3);
+    let changed = |purpose: Option<&str>, settings: &[&str]| {
+        let mut request = Request {
+            model: Some("siren".into()),
+            purpose: purpose.map(String::from),
+            recipe: Some("paper".into()),
+            ..Request::default()
+        };
+        for pair in settings {
+            request.set_pair(pair).unwrap();
+        }
+        resolve(&request, &facts).unwrap().recipe_changes
+    };
+    assert_eq!(changed(Some("upsampling"), &[]), ["settings"]);
+    let omega = "model.layers.2.omega_0=5";
+    assert_eq!(changed(None, &[omega]), ["settings"]);
+    let size = "model.parameters=20000";
+    assert_eq!(changed(None, &[size]), ["size"]);
+    assert_eq!(changed(None, &[size, omega]), ["size", "settings"]);
+    assert_eq!(changed(None, &["training.seed=3"]), [""; 0]);
 }
 
 /// Those who learn values in [0, 1] stretch a picture to them: values from 51 to 204 of 255 are −0.6 to 0.6, which 1.2 v − 0.6 has at 0 and 1.
@@ -336,6 +365,12 @@ fn a_fit_follows_the_recipe_that_it_is_asked_for() {
         .run("fit icon.png --config run/recipe.toml --device cpu --out again")
         .done();
     assert_eq!(place.text("again/recipe.toml"), recipe);
+    // However it goes on or is repeated, it is not what the authors ran.
+    for folder in ["run", "again"] {
+        let report = place.json(&format!("{folder}/report.json"));
+        let changes = &report["training"]["recipe_changes"];
+        assert_eq!(changes, &serde_json::json!(["size", "length", "settings"]));
+    }
     // What else a whole recipe is asked for is not dropped without a word.
     place.fit("icon.png --model siren --out ours");
     for line in [

@@ -105,7 +105,7 @@ fn a_formula_is_a_shape() {
     let iou = report(&place, &folder)["metrics"]["iou"].as_f64().unwrap();
     assert!(iou > 0.95, "{iou}");
     let ended = place.run(&format!("fit sdf:ball(1) --model siren {SHORT}"));
-    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
     assert!(ended.stderr.contains("sdf:ball(1)"), "{}", ended.stderr);
 }
 
@@ -315,7 +315,7 @@ fn distances_are_asked_of_shapes_alone() {
     fails(
         &place,
         &format!("{line} --set training.target=sdf"),
-        1,
+        2,
         &words,
     );
 }

@@ -121,3 +121,34 @@ fn a_flat_picture_with_a_rare_detail_is_no_explosion() {
     let report = place.run(line).done().json();
     assert_eq!(report["training"]["restorations"], 0);
 }
+
+/// What is lost of a run that ended at its target is made again of the same weights, and going on with it changes nothing.
+#[test]
+fn a_run_that_reached_its_target_is_not_trained_further() {
+    let place = Place::new();
+    let line = "icon.png --params 1k --batch 256 --steps 3000 --target-psnr 12 --device cpu";
+    let fit = format!("fit {line} --model siren --out run");
+    place.run(&fit).done();
+    let compare = format!("compare {line} --models siren --out c");
+    place.run(&compare).done();
+    for (folder, again) in [
+        ("run", format!("{fit} --resume")),
+        ("c/siren", compare.clone()),
+    ] {
+        let file = |name: &str| format!("{folder}/{name}");
+        let model = place.bytes(&file("model.safetensors"));
+        let steps = place.json(&file("report.json"))["training"]["steps"].clone();
+        std::fs::remove_file(place.path(&file("reconstruction.png"))).unwrap();
+        place.run(&again).done();
+        assert!(place.path(&file("reconstruction.png")).exists());
+        assert!(place.bytes(&file("model.safetensors")) == model, "{folder}");
+        let report = place.json(&file("report.json"));
+        assert_eq!(report["training"]["steps"], steps, "{folder}");
+        assert_eq!(report["training"]["stopped_by"], "target", "{folder}");
+    }
+    // Which models missed it is said.
+    let missed = "compare icon.png --models grid,siren --params 1k --steps 2 --target-psnr 90 --device cpu --out d";
+    let ended = place.run(missed).coded(3);
+    let told = "the target was not reached by grid, siren; give more --steps";
+    assert!(ended.stderr.contains(told), "{ended:?}");
+}

@@ -58,6 +58,13 @@ pub(super) struct PlannedRun {
     pub finished: Option<RunReport>,
 }
 
+/// Whether the file that a comparison would go on from is one of another program.
+fn is_of_others(folder: &Path) -> bool {
+    let bytes = std::fs::read(folder.join(folder::COMPARE)).unwrap_or_default();
+    let value = serde_json::from_slice::<serde_json::Value>(&bytes);
+    value.is_ok_and(|value| !value["inputs"].is_array())
+}
+
 /// What is fitted, decoded.
 pub(super) struct Source {
     /// The file with it.
@@ -78,6 +85,9 @@ impl Compare {
             _ => PathBuf::from("out/compare"),
         });
         let goes_on = !self.flags.force;
+        if goes_on && is_of_others(&path) {
+            return Err(FolderError::OfOthers(path.join(folder::COMPARE)).into());
+        }
         let seeds = self.seeds()?;
         let mut plan = Plan {
             inputs: Vec::new(),

@@ -137,7 +137,7 @@ impl Found {
             folder: folder.into(),
             place,
             label: label.display().to_string(),
-            off_size: comparison.and_then(|(_, fit, _)| fit.off_size),
+            off_size: comparison.and_then(|(_, fit, _)| fit.caveats.off_size),
             recipe: recipe_but_seed(folder),
             input: input.clone(),
             report,
@@ -179,10 +179,8 @@ impl Found {
                 false => name,
                 true => format!("{name} ({})", run.label),
             };
-            let fit = ComparedFit {
-                off_size: run.off_size,
-                ..ComparedFit::new(&run.report, run.folder.display().to_string())
-            };
+            let mut fit = ComparedFit::new(&run.report, run.folder.display().to_string());
+            fit.caveats.off_size = run.off_size;
             let input = index_of(&mut report, &run.input);
             report.add(
                 input,

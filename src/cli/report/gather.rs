@@ -109,9 +109,26 @@ impl Gathered {
             None => Ok(None),
         });
         let runs = runs.collect::<Result<Vec<Option<PageRun>>, CliError>>()?;
-        let original = self.original(&input.input, &runs);
-        let (exhibited, files): (Vec<usize>, Vec<PathBuf>) = files.into_iter().unzip();
-        let shown = render::exhibit(original.as_deref().ok(), &files, room);
+        let folder = input.models.iter().find_map(|model| model.fit.as_ref());
+        let folder = folder.map_or_else(PathBuf::new, |fit| self.root.join(&fit.folder));
+        let original = self.original(&input.input, &folder, &runs);
+        let (mut exhibited, mut paths): (Vec<usize>, Vec<PathBuf>) = files.iter().cloned().unzip();
+        let exhibit = |paths: &[PathBuf]| render::exhibit(original.as_deref().ok(), paths, room);
+        let mut shown = exhibit(&paths);
+        let mut damaged: Vec<(&str, String)> = Vec::new();
+        if shown.is_err() {
+            // One that is damaged is no reason to show none.
+            let readable = files.into_iter().filter(|(row, file)| {
+                let error = signal::load(file).err();
+                let reason = error.map(|error| (&*input.models[*row].model, error.to_string()));
+                damaged.extend(reason);
+                damaged
+                    .iter()
+                    .all(|(model, _)| *model != input.models[*row].model)
+            });
+            (exhibited, paths) = readable.unzip();
+            shown = exhibit(&paths);
+        }
         let (mut exhibition, exhibited) = match shown {
             Ok(exhibition) => (exhibition, exhibited),
             Err(error) => {
@@ -130,7 +147,9 @@ impl Gathered {
             .map(|&row| &*input.models[row].model)
             .collect();
         for model in input.models.iter().filter(|model| model.fit.is_some()) {
-            let note = format!("What {} made of it is not shown.", model.model);
+            let reason = damaged.iter().find(|(name, _)| *name == model.model);
+            let reason = reason.map_or_else(String::new, |(_, reason)| format!(": {reason}"));
+            let note = format!("What {} made of it is not shown{reason}.", model.model);
             if !shown.contains(&&*model.model) && !exhibition.notes.contains(&note) {
                 exhibition.notes.push(note);
             }
@@ -163,18 +182,20 @@ impl Gathered {
         commands.join("\n")
     }
 
-    /// What the renderings are compared with, or why there is nothing.
+    /// What the renderings are compared with, or why there is nothing; `folder` is that of one of the runs.
     fn original(
         &self,
         input: &InputReport,
+        folder: &Path,
         runs: &[Option<PageRun>],
     ) -> Result<Box<dyn Signal>, String> {
-        let path = Path::new(&input.path);
+        let path = &place_of(&input.path, folder);
         let lost = |why: String| format!("Neither the original nor errors are shown: {why}.");
         let original = signal::load(path).map_err(|error| lost(error.to_string()))?;
         let another = || Err(lost(format!("{} is another file now", input.path)));
         // What is learnt of it is another matter.
-        let now = InputReport::new(path, &original.layout()).without_target();
+        let named = Path::new(&input.path);
+        let now = InputReport::new(named, &original.layout()).without_target();
         if now.layout != input.clone().without_target().layout {
             return another();
         }
@@ -209,7 +230,7 @@ impl Gathered {
             true => String::new(),
             false => format!(
                 "inr fit {} --config {} --out {}{}",
-                quoted_path(&report.input.path),
+                quoted_path(&place_of(&report.input.path, &folder).display().to_string()),
                 quoted_path(&recipe_path.display().to_string()),
                 again(&folder),
                 // An adapter may have another number elsewhere.
@@ -226,6 +247,18 @@ impl Gathered {
             command,
         }))
     }
+}
+
+/// Where the input of a run is that was called `path` when it was made: there, or, called from another folder now, at that path from a folder above
+/// that of the run, whose own files are results.
+fn place_of(path: &str, folder: &Path) -> PathBuf {
+    let named = PathBuf::from(path);
+    if named.is_absolute() || named.exists() {
+        return named;
+    }
+    let folder = folder.canonicalize().unwrap_or_default();
+    let mut places = folder.ancestors().skip(1).map(|above| above.join(path));
+    places.find(|place| place.is_file()).unwrap_or(named)
 }
 
 /// The file called `stem` in a folder, with whichever ending it has.

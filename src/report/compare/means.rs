@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ComparedFit, ComparedInput, ComparedModel, OffSize};
+use super::{Caveats, ComparedFit, ComparedInput, ComparedModel};
 use crate::metrics::smaller_is_better;
 use crate::render::Metrics;
 use crate::train::StoppedBy;
@@ -20,9 +20,9 @@ pub struct ComparedMean {
     pub inputs: usize,
     /// Mean of the trained real numbers, which for some models depend a little on the input.
     pub parameters: Option<usize>,
-    /// That one of the fits has noticeably more or fewer than were asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub off_size: Option<OffSize>,
+    /// What to know of one of the fits at least; of restorations the most.
+    #[serde(flatten)]
+    pub caveats: Caveats,
     /// Mean size of the model files, where all are known.
     #[serde(default)]
     pub bytes: Option<usize>,
@@ -234,7 +234,18 @@ fn mean(model: &str, kind: &str, inputs: &[&ComparedInput]) -> ComparedMean {
         kind: kind.to_string(),
         inputs: inputs.len(),
         parameters: over_fits(&|fit| Some(fit.parameters as f64)).map(|mean| mean.round() as usize),
-        off_size: fits().find_map(|fit| fit.off_size),
+        caveats: Caveats {
+            off_size: fits().find_map(|fit| fit.caveats.off_size),
+            recipe_changes: {
+                let changes = fits().flat_map(|fit| &fit.caveats.recipe_changes);
+                let changes = distinct(changes.map(String::as_str)).into_iter();
+                changes.map(String::from).collect()
+            },
+            restorations: fits()
+                .map(|fit| fit.caveats.restorations)
+                .max()
+                .unwrap_or_default(),
+        },
         bytes: over_fits(&|fit| Some(fit.known_bytes()? as f64)).map(|mean| mean.round() as usize),
         steps: over_fits(&|fit| Some(fit.steps as f64)).map(|mean| mean.round() as u64),
         seconds: over_fits(&|fit| Some(fit.seconds)),

@@ -1,11 +1,12 @@
 //! The tables of a comparison: those for people, as text or LaTeX, and one for programs.
 
-use super::super::table::Table;
+use super::super::table::{Table, latex_cell};
 use super::super::{format_count, format_deviation, format_metric};
 use super::{
     CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedMean, ComparedModel,
     ComparedRank, OffSize, distinct,
 };
+use crate::metrics::smaller_is_better;
 use crate::render::Metric;
 
 /// The column of [`ComparedFit::running_psnr_db`].
@@ -16,26 +17,36 @@ const DEVIATION: &str = " sd";
 impl CompareReport {
     /// For people, as Markdown: the tables of [`Self::tables`], with headings where there are several, and why fits failed.
     pub fn markdown(&self) -> String {
-        let tables = self.text(|title| format!("## {title}\n\n"), Table::markdown);
+        let tables = self.text(Table::markdown, |title, table| {
+            // What stands between < and > would be taken for a tag.
+            let title = title.replace('<', "\\<");
+            format!("## {title}\n\n{}", table.markdown())
+        });
         let failures = self.failures().into_iter();
         let failures = failures.map(|failure| format!("\nFailed: {}\n", one_line(&failure)));
         tables + &failures.collect::<String>()
     }
 
-    /// The same for LaTeX, one `tabular` each, and failures as comments.
+    /// The same for LaTeX, one `tabular` each, with captions where there are several, the best in bold, and failures as comments.
     pub fn latex(&self) -> String {
-        let tables = self.text(|title| format!("% {title}\n"), Table::latex);
+        let tables = self.text(Table::latex, |title, table| {
+            format!(
+                "\\begin{{table}}\n\\centering\n\\caption{{{}}}\n{}\\end{{table}}\n",
+                latex_cell(title),
+                table.latex()
+            )
+        });
         let failures = self.failures().into_iter();
         let failures = failures.map(|failure| format!("% Failed: {}\n", one_line(&failure)));
         tables + &failures.collect::<String>()
     }
 
-    fn text(&self, heading: fn(&str) -> String, table: fn(&Table) -> String) -> String {
+    fn text(&self, only: fn(&Table) -> String, titled: fn(&str, &Table) -> String) -> String {
         let parts: Vec<String> = match &self.tables()[..] {
-            [(_, only)] if self.inputs.len() == 1 => vec![table(only)],
+            [(_, table)] if self.inputs.len() == 1 => vec![only(table)],
             several => several
                 .iter()
-                .map(|(title, one)| heading(title) + &table(one))
+                .map(|(title, table)| titled(title, table))
                 .collect(),
         };
         parts.join("\n")
@@ -145,6 +156,7 @@ impl CompareReport {
             header: ["model", "rank", "wins"].map(String::from).into(),
             rows: self.ranks.iter().map(row).collect(),
             words: 1,
+            bold: Vec::new(),
         }
     }
 
@@ -180,9 +192,9 @@ impl CompareReport {
             }
         }
         columns(if ranked { &["rank", "wins"] } else { &[] });
-        let cells = rows.iter().map(|row| {
+        let cells = |row: &Row| -> Vec<String> {
             let cell = |name: &String| match &**name {
-                "model" => match row.remark {
+                "model" => match &row.remark {
                     Some(remark) => format!("{} ({remark})", row.model),
                     None => row.model.to_string(),
                 },
@@ -204,9 +216,12 @@ impl CompareReport {
                 name => cell(find(row.metrics, name), |value| format_metric(name, value)),
             };
             header.iter().map(cell).collect()
-        });
+        };
+        let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
+        let bold = best_cells(rows, &cells, &header, &names);
         Table {
-            rows: cells.collect(),
+            bold,
+            rows: cells,
             words: 1,
             header,
         }
@@ -225,6 +240,8 @@ impl CompareReport {
             "seed",
             "parameters",
             "off_size",
+            "recipe_changes",
+            "restorations",
             "bytes",
             "steps",
             "samples_seen",
@@ -247,7 +264,9 @@ impl CompareReport {
             cells.extend(ended);
             cells.extend([
                 of(&|fit| fit.parameters.to_string()),
-                of(&|fit| fit.off_size.map_or("", OffSize::name).to_string()),
+                of(&|fit| fit.caveats.off_size.map_or("", OffSize::name).to_string()),
+                of(&|fit| fit.caveats.recipe_changes.join(" ")),
+                of(&|fit| fit.caveats.restorations.to_string()),
                 of(&|fit| fit.bytes.to_string()),
                 of(&|fit| fit.steps.to_string()),
                 of(&|fit| fit.samples_seen.to_string()),
@@ -294,6 +313,7 @@ impl CompareReport {
         Table {
             rows,
             words: 4,
+            bold: Vec::new(),
             header: fixed
                 .iter()
                 .chain(&names)
@@ -315,7 +335,7 @@ struct Row<'a> {
     running_psnr_db: Option<f64>,
     metrics: &'a [Metric],
     /// Said of the fit behind the name of the model.
-    remark: Option<&'static str>,
+    remark: Option<String>,
     /// Of a row that is a mean.
     mean: Option<&'a ComparedMean>,
 }
@@ -347,7 +367,7 @@ impl<'a> Row<'a> {
             seconds: None,
             running_psnr_db: None,
             metrics: &[],
-            remark: Some(ComparedFailure::REMARK),
+            remark: Some(ComparedFailure::REMARK.into()),
             mean: None,
         }
     }
@@ -371,7 +391,7 @@ impl<'a> Row<'a> {
             seconds: mean.seconds,
             running_psnr_db: mean.running_psnr_db,
             metrics: &mean.metrics.0,
-            remark: mean.off_size.map(OffSize::remark),
+            remark: mean.caveats.remark(),
             mean: Some(mean),
         }
     }
@@ -384,13 +404,41 @@ impl<'a> Row<'a> {
 
 /// The names of all metrics, in the order in which they first appear.
 fn metric_names<'a>(rows: impl Iterator<Item = &'a [Metric]>) -> Vec<&'a str> {
-    let mut names: Vec<&str> = Vec::new();
-    for (name, _) in rows.flatten() {
-        if !names.contains(&&**name) {
-            names.push(name);
+    distinct(rows.flatten().map(|(name, _)| &**name))
+}
+
+/// Row and column of the best value of every metric, and of those that are rounded to the same text: among fits, and among means.
+fn best_cells(
+    rows: &[Row],
+    cells: &[Vec<String>],
+    header: &[String],
+    names: &[&str],
+) -> Vec<[usize; 2]> {
+    let mut best = Vec::new();
+    for is_mean in [false, true] {
+        let group = (0..rows.len()).filter(|&row| rows[row].mean.is_some() == is_mean);
+        let group: Vec<usize> = group.collect();
+        for (column, name) in header.iter().enumerate() {
+            let value = |row: usize| find(rows[row].metrics, name);
+            if !names.contains(&&**name) || group.len() < 2 {
+                continue;
+            }
+            let better = |a: f64, b: f64| match smaller_is_better(name) {
+                true => a.min(b),
+                false => a.max(b),
+            };
+            let Some(most) = group.iter().filter_map(|&row| value(row)).reduce(better) else {
+                continue;
+            };
+            let first = group.iter().find(|&&row| value(row) == Some(most));
+            let text = first.map(|&row| &cells[row][column]);
+            let equal = group
+                .iter()
+                .filter(|&&row| Some(&cells[row][column]) == text);
+            best.extend(equal.map(|&row| [row, column]));
         }
     }
-    names
+    best
 }
 
 fn find(metrics: &[Metric], name: &str) -> Option<f64> {

@@ -12,7 +12,7 @@ fn fit(model: &str, seed: u64, psnr_db: f64, stopped_by: StoppedBy) -> ComparedM
             recipe: None,
             target: None,
             parameters: 1200,
-            off_size: None,
+            caveats: Caveats::default(),
             bytes: 5000,
             steps: 30,
             samples_seen: 300,
@@ -239,7 +239,7 @@ fn kinds_have_means_and_places_of_their_own() {
             ("2", "chamfer_l1"),
             ("3", "chamfer_l1"),
             ("Means over 2 inputs (image)", "psnr_db"),
-            ("Means over 2 inputs (points)", "chamfer_l1"),
+            ("Means over 2 inputs (shape)", "chamfer_l1"),
             ("Places among 4 inputs of all kinds", ""),
         ]
     );
@@ -259,9 +259,16 @@ fn kinds_have_means_and_places_of_their_own() {
     let markdown = report.markdown();
     assert!(
         markdown.starts_with("## a\n\n| model")
-            && markdown.contains("\n\n## Means over 2 inputs (points)\n\n| model")
+            && markdown.contains("\n\n## Means over 2 inputs (shape)\n\n| model")
     );
-    assert!(report.latex().contains("\n\n% b\n\\begin{tabular}"));
+    let latex = report.latex();
+    let caption = "\\end{table}\n\n\\begin{table}\n\\centering\n\\caption{b}\n\\begin{tabular}";
+    assert!(latex.contains(caption), "{latex}");
+    // Both that share the first place among pictures, and the one among shapes.
+    for (best, times) in [("0.30", 6), ("0.2000", 3)] {
+        let bold = format!("\\textbf{{{best}}}");
+        assert_eq!(latex.matches(&bold).count(), times, "{latex}");
+    }
     // An input that lacks a fit is left out ...
     report.inputs[3].models.remove(1);
     report.take_means();
@@ -299,10 +306,10 @@ fn programs_get_every_fit_with_unrounded_numbers() {
         reason: "training diverged".into(),
     });
     let expected = "\
-input,kind,model,recipe,stopped_by,seed,parameters,off_size,bytes,steps,samples_seen,seconds,running_psnr_db,psnr_db,ssim,failure
-x/a.png,image,siren,,time,0,1200,,5000,30,300,0.03333333333333333,0.08333333333333331,0.3333333333333333,0.5,
-b.png,image,bicubic,,,,,,,,,,,,0.25,
-b.png,image,wire,paper,failed,0,,,,,,,,,,training diverged
+input,kind,model,recipe,stopped_by,seed,parameters,off_size,recipe_changes,restorations,bytes,steps,samples_seen,seconds,running_psnr_db,psnr_db,ssim,failure
+x/a.png,image,siren,,time,0,1200,,,0,5000,30,300,0.03333333333333333,0.08333333333333331,0.3333333333333333,0.5,
+b.png,image,bicubic,,,,,,,,,,,,,,0.25,
+b.png,image,wire,paper,failed,0,,,,,,,,,,,,training diverged
 ";
     assert_eq!(report.data().csv(), expected);
     let folders = ComparedFit::folders(crate::report::to_json(&report).as_bytes());

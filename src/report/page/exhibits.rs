@@ -6,7 +6,7 @@ use super::style::Styles;
 use super::table;
 use crate::render::{Exhibit, Metric, Picture};
 use crate::report::compare::ComparedInput;
-use crate::report::format_metric;
+use crate::report::{TrainingReport, format_metric};
 
 /// The original and everything that was made of it, each with its name and its leading metric in words.
 fn all<'a>(
@@ -225,6 +225,26 @@ fn command(lines: &str) -> String {
     )
 }
 
+/// What of a recipe of others is not as they have it.
+fn deviations(training: &TrainingReport) -> String {
+    let Some(recipe) = &training.recipe else {
+        return String::new();
+    };
+    let changes = &training.recipe_changes;
+    let changes =
+        (!changes.is_empty()).then(|| format!("changed by flags: {}", changes.join(", ")));
+    let own = training.deviations.clone();
+    let sentences: Vec<String> = changes.into_iter().chain(own).collect();
+    match sentences.is_empty() {
+        true => String::new(),
+        false => format!(
+            "<p class=\"note\">Not as theirs in {}: {}.</p>\n",
+            escape(recipe),
+            escape(&sentences.join("; "))
+        ),
+    }
+}
+
 /// How every fit was made, and the command that repeats it.
 pub(super) fn recipes(input: &ComparedInput, shown: &PageInput, styles: &Styles) -> String {
     let several = input.models.iter().zip(&shown.runs).map(|(model, run)| {
@@ -232,10 +252,11 @@ pub(super) fn recipes(input: &ComparedInput, shown: &PageInput, styles: &Styles)
             return String::new();
         };
         format!(
-            "<details>\n<summary>{}{} <span class=\"seed\">seed {}</span></summary>\n{}<pre>{}</pre>\n</details>\n",
+            "<details>\n<summary>{}{} <span class=\"seed\">seed {}</span></summary>\n{}{}<pre>{}</pre>\n</details>\n",
             styles.swatch(&model.model),
             escape(&model.model),
             run.report.seed,
+            deviations(&run.report.training),
             command(&run.command),
             escape(&run.recipe)
         )

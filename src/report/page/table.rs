@@ -130,13 +130,13 @@ fn fits(input: &ComparedInput, caption: &str, report: &CompareReport, styles: &S
             None => {
                 let failure = &input.failures[row - rows.len()];
                 // It has no line in the charts.
-                let (remark, swatch) = (ComparedFailure::REMARK, String::new());
+                let (remark, swatch) = (ComparedFailure::REMARK.to_string(), String::new());
                 (&failure.model, Some(failure.seed), Some(remark), swatch)
             }
         };
         let seed = seed.filter(|_| seeded);
         let seed = seed.map_or_else(String::new, |seed| small("seed", &format!("seed {seed}")));
-        let remark = remark.map_or_else(String::new, |remark| small("remark", remark));
+        let remark = remark.map_or_else(String::new, |remark| small("remark", &remark));
         format!("{swatch}{}{seed}{remark}", escape(model))
     };
     table(caption, &places, &name, &columns)
@@ -240,8 +240,9 @@ fn mean_table(
     let places = places(rows.len(), &metrics);
     let name = |row: usize| {
         let remark = rows[row]
-            .off_size
-            .map(|size| small("remark", size.remark()));
+            .caveats
+            .remark()
+            .map(|remark| small("remark", &remark));
         named(&rows[row].model, styles) + &remark.unwrap_or_default()
     };
     table(caption, &places, &name, &columns)
