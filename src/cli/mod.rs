@@ -80,7 +80,7 @@ impl CliError {
                 | FolderError::OtherRun { .. }
                 | FolderError::OtherVersion { .. },
             )
-            | Self::Signal(SignalError::Formula { .. } | SignalError::Target(_))
+            | Self::Signal(SignalError::Formula { .. })
             | Self::Device(DeviceError::NoSuchAdapter { .. })
             | Self::Checkpoint(CheckpointError::OtherRecipe(_) | CheckpointError::OtherContent)
             | Self::Render(

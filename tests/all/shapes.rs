@@ -315,7 +315,7 @@ fn distances_are_asked_of_shapes_alone() {
     fails(
         &place,
         &format!("{line} --set training.target=sdf"),
-        2,
+        1,
         &words,
     );
 }
