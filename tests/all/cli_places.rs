@@ -1,5 +1,7 @@
 //! Places that cannot be written and disks that are full: one clear sentence, and no file that is half there.
 
+use inr::model::file::Model;
+
 use super::cli_errors::fails;
 use super::program::{Place, TINY, skipped};
 
@@ -254,4 +256,21 @@ fn sizes_that_are_scaled_are_told() {
     assert!(!told(&kept).contains("became"));
     assert!(place.text("run/recipe.toml").contains("width = 9"));
     assert!(!told("--set model.layers.1.omega_0=20").contains("became"));
+}
+
+/// A file that says that there was nothing to fit is damaged, whatever is asked of it.
+#[test]
+fn a_model_of_nothing_is_damaged() {
+    let place = Place::new();
+    place.fit("icon.png --model siren --out run");
+    let mut model = Model::read(&place.path("run/model.safetensors")).unwrap();
+    model.header.signal["width"] = 0.into();
+    place.write("empty.safetensors", model.to_bytes());
+    for line in [
+        "upsample empty.safetensors -o x.png",
+        "eval empty.safetensors icon.png",
+    ] {
+        let words = ["empty.safetensors is damaged", "no samples"];
+        fails(&place, &format!("{line} --device cpu"), 1, &words);
+    }
 }
