@@ -127,7 +127,7 @@ pub struct Caveats {
     /// That it has noticeably more or fewer parameters than were asked for, which the model cannot have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub off_size: Option<OffSize>,
-    /// What flags changed of a recipe of others: see [`TrainingReport::recipe_changes`](super::TrainingReport::recipe_changes).
+    /// What was changed of a recipe of others: see [`TrainingReport::recipe_changes`](super::TrainingReport::recipe_changes).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipe_changes: Vec<String>,
     /// How often its training exploded and went on from an earlier state with halved learning rates.

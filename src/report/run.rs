@@ -86,7 +86,7 @@ pub struct TrainingReport {
     /// Whose recipe it was, if it was not ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
-    /// What flags changed of that, so that it is no longer what they ran: of `size`, `length` and `settings`.
+    /// What flags, a purpose or a file changed of that, so that it is no longer what they ran: of `size`, `length` and `settings`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipe_changes: Vec<String>,
     /// What else is not as they have it, in words.

@@ -1,7 +1,7 @@
 //! Tables that read well both as text and as Markdown, and the same cells for other programs.
 
 /// Named columns and rows of cells, one cell a column.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     /// The names of the columns.
     pub header: Vec<String>,

@@ -43,10 +43,10 @@ fn models_by_the_recipes_of_their_authors_stand_beside_ours() {
     assert!(place.text("c/compare.csv").contains(",length settings,0,"));
     let page = place.text("c/report.html");
     assert!(page.contains("running PSNR, dB</th>") && page.contains("siren:paper"));
-    assert!(page.contains(
-        "<p class=\"note\">Not as theirs in paper: changed by flags: length, settings.</p>"
-    ));
-    assert!(page.contains("changed by flags: length, settings; their finest grid has half"));
+    assert!(
+        page.contains("<p class=\"note\">Not as theirs in paper: changed: length, settings.</p>")
+    );
+    assert!(page.contains("changed: length, settings; their finest grid has half"));
     // Another model joins them, and nothing is done again.
     let more = line.replace("local:paper", "local:paper,wire:paper");
     let again = place.run(&more).done();

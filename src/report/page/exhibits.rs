@@ -231,8 +231,7 @@ fn deviations(training: &TrainingReport) -> String {
         return String::new();
     };
     let changes = &training.recipe_changes;
-    let changes =
-        (!changes.is_empty()).then(|| format!("changed by flags: {}", changes.join(", ")));
+    let changes = (!changes.is_empty()).then(|| format!("changed: {}", changes.join(", ")));
     let own = training.deviations.clone();
     let sentences: Vec<String> = changes.into_iter().chain(own).collect();
     match sentences.is_empty() {
