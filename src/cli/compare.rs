@@ -68,7 +68,7 @@ pub(super) struct Compare {
     #[command(flatten)]
     holdout: HoldoutFlags,
     /// Where the results go
-    #[arg(long, value_name = "DIR", help_heading = "Device and output")]
+    #[arg(short, long, value_name = "DIR", help_heading = "Device and output")]
     out: Option<PathBuf>,
     /// Only go on with a comparison that is in the output folder already
     #[arg(long, conflicts_with = "force", help_heading = "Device and output")]

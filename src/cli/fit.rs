@@ -49,7 +49,7 @@ pub(super) struct Fit {
     #[arg(long, value_name = "FILE", help_heading = "Recipe")]
     config: Option<PathBuf>,
     /// Where the results go
-    #[arg(long, value_name = "DIR", help_heading = "Device and output")]
+    #[arg(short, long, value_name = "DIR", help_heading = "Device and output")]
     out: Option<PathBuf>,
     /// Go on with the run in the output folder; flags that are not given again are those of its recipe
     #[arg(long, conflicts_with = "force", help_heading = "Device and output")]

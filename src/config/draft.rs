@@ -9,7 +9,8 @@ use super::preset::{DEFAULT_PRESET, Preset};
 use super::purpose::{DEFAULT_PURPOSE, DEFAULT_RECIPE, Purposes};
 use super::recipe::{ENDS, Recipe};
 use super::resolve::Request;
-use super::table::{merge, nearest, set};
+use super::table::{get, merge, nearest, set};
+use crate::model::LayerConfig;
 
 /// The name in `model.preset` of a recipe that starts from no preset.
 pub const CUSTOM: &str = "custom";
@@ -125,7 +126,7 @@ pub(super) fn draft(request: &Request, kind: &str) -> Result<Draft, ConfigError>
     }
     set(&mut table, "model.preset", Value::String(name.to_string())).map_err(ConfigError::Field)?;
 
-    let recipe = parse(table)?;
+    let recipe = parse(&table).map_err(|wrong| wrong.told(request, &file))?;
     recipe.training.check().map_err(ConfigError::Field)?;
     Ok(Draft {
         recipe,
@@ -199,23 +200,156 @@ fn located(error: &toml::de::Error, text: &str) -> String {
     }
 }
 
-/// Reads the merged table; an unknown field is answered with the nearest known one.
-fn parse(table: Table) -> Result<Recipe, ConfigError> {
-    Value::Table(table).try_into::<Recipe>().map_err(|error| {
-        let message = error.to_string();
-        let message = message.trim().lines().collect::<Vec<_>>().join(", ");
-        ConfigError::Field(with_suggestion(&message))
-    })
+/// What is wrong with a merged table, and where.
+struct Wrong {
+    /// Keys and list positions joined by dots; empty for the whole table.
+    path: String,
+    message: String,
 }
 
-/// Adds the nearest of the names that serde lists in "unknown field `x`, expected one of `a`, `b`".
-fn with_suggestion(message: &str) -> String {
-    let mut names = message.split('`').skip(1).step_by(2);
-    let (Some(unknown), true) = (names.next(), message.contains("unknown")) else {
-        return format!("the recipe is wrong: {message}");
+/// Reads the merged table.
+fn parse(table: &Table) -> Result<Recipe, Wrong> {
+    let wrong = |error: &toml::de::Error| {
+        let text = error.to_string();
+        // The last line says where it was, without positions in lists.
+        let (message, path) = match text.trim().rsplit_once("\nin `") {
+            Some((message, path)) => (message, path.trim_end_matches('`')),
+            None => (text.trim(), ""),
+        };
+        Wrong {
+            path: path.to_string(),
+            message: message.lines().collect::<Vec<_>>().join(", "),
+        }
     };
-    match nearest(unknown, names) {
-        Some(name) => format!("the recipe is wrong: {message}; did you mean `{name}`?"),
-        None => format!("the recipe is wrong: {message}"),
+    let layers = get(table, "model.layers").and_then(Value::as_array);
+    for (index, layer) in layers.into_iter().flatten().enumerate() {
+        layer.clone().try_into::<LayerConfig>().map_err(|error| {
+            let Wrong { path, message } = wrong(&error);
+            let place = format!("model.layers.{index}.{path}");
+            let path = place.trim_end_matches('.').to_string();
+            Wrong { path, message }
+        })?;
+    }
+    let recipe = Value::Table(table.clone()).try_into();
+    recipe.map_err(|error| wrong(&error))
+}
+
+impl Wrong {
+    /// The sentence for people, which begins with the flag or file that it came from; an unknown name is answered with the nearest known one.
+    fn told(self, request: &Request, file: &Table) -> ConfigError {
+        let Self { mut path, message } = self;
+        // As serde lists them in "unknown field `x`, expected one of `a`, `b`".
+        let mut names = message.split('`').skip(1).step_by(2);
+        let unknown = names.next().filter(|_| message.starts_with("unknown"));
+        let is_field = message.starts_with("unknown field");
+        if let Some(field) = unknown.filter(|_| is_field) {
+            path = [&*path, field].join(".");
+            path = path.trim_start_matches('.').to_string();
+        }
+        let is_below = |inner: &str, outer: &str| {
+            let rest = inner.strip_prefix(outer);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || outer.is_empty())
+        };
+        // What is wrong in a layer is told without the field, but with the value.
+        let is_at_fault = |(flag, value): &&(String, Value)| {
+            is_below(&path, flag)
+                || is_below(flag, &path) && (is_field || message.contains(&value.to_string()))
+        };
+        let flag = request.settings.iter().rev().find(is_at_fault);
+        let source = match (flag, &request.file) {
+            (Some((flag, _)), _) => format!("--set {flag}"),
+            (None, Some(source)) if get(file, &path).is_some() => {
+                format!("{}: {path}", source.display())
+            }
+            _ if path.is_empty() => "the recipe is wrong".into(),
+            _ => format!("the recipe is wrong: {path}"),
+        };
+        let suggestion = unknown.and_then(|unknown| nearest(unknown, names));
+        let suggestion = suggestion.map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
+        let words = WORDS
+            .iter()
+            .fold(message.clone(), |message, (name, words)| {
+                message.replace(&format!("expected {name}"), &format!("expected {words}"))
+            });
+        ConfigError::Field(format!("{source}: {words}{suggestion}"))
+    }
+}
+
+/// What types of numbers are for people.
+const WORDS: [(&str, &str); 5] = [
+    ("usize", "a whole number"),
+    ("u64", "a whole number"),
+    ("u32", "a whole number"),
+    ("f32", "a number"),
+    ("f64", "a number"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(request: &Request) -> String {
+        let refused = draft(request, "image").err().unwrap();
+        refused.to_string()
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_the_flag_that_it_came_from() {
+        for (pair, told) in [
+            (
+                "model.layers.1.width=-3",
+                "--set model.layers.1.width: invalid value: integer `-3`, expected a whole number",
+            ),
+            (
+                "model.layers.1.kind=sime",
+                "--set model.layers.1.kind: unknown variant `sime`, expected one of",
+            ),
+            (
+                "model.layers.1.omega=3",
+                "--set model.layers.1.omega: unknown field `omega`, expected one of",
+            ),
+            (
+                "training.batchsize=4",
+                "--set training.batchsize: unknown field `batchsize`, expected one of",
+            ),
+            (
+                "trainning.seed=4",
+                "--set trainning.seed: unknown field `trainning`, expected",
+            ),
+            (
+                "training.optimizer.kind=adm",
+                "--set training.optimizer.kind: unknown variant `adm`, expected one of",
+            ),
+        ] {
+            let mut request = Request {
+                model: Some("siren".into()),
+                ..Request::default()
+            };
+            request.set_pair(pair).unwrap();
+            // Others beside it are not at fault.
+            request.set("training.steps", 5);
+            request.set("model.layers.1.omega_0", 20.0);
+            let error = error(&request);
+            assert!(error.starts_with(told), "{pair}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_file_is_told_with_its_name_and_the_layer() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own.toml");
+        let layers = "[[model.layers]]\nkind = \"sine\"\nwidth = 8\n";
+        let text = format!("{layers}{}", layers.replace("8", "\"wide\""));
+        std::fs::write(&file, text).unwrap();
+        let request = Request {
+            file: Some(file.clone()),
+            ..Request::default()
+        };
+        let told = format!(
+            "{}: model.layers.1: invalid type: string \"wide\"",
+            file.display()
+        );
+        let error = error(&request);
+        assert!(error.starts_with(&told), "{error}");
     }
 }

@@ -16,7 +16,7 @@ pub use preset::{About, DEFAULT_PRESET, Family, PRESETS, Preset};
 pub use purpose::{DEFAULT_PURPOSE, DEFAULT_RECIPE};
 pub use quantity::{parse_count, parse_seconds};
 pub use recipe::{ModelRecipe, Recipe, TrainingRecipe, is_end};
-pub use resolve::{Request, Resolved, SignalFacts, check, resolve};
+pub use resolve::{Request, Resolved, SAME_SIZE, SignalFacts, check, resolve};
 pub use table::nearest;
 
 use std::path::PathBuf;

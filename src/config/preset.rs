@@ -156,9 +156,10 @@ impl Preset {
         recipes
     }
 
-    /// Whether it has a recipe of that name; all have ours.
-    pub fn has_recipe(&self, name: &str) -> bool {
-        name == DEFAULT_RECIPE || self.recipes().contains_key(name)
+    /// Whether it has a recipe of that name that is followed on a kind of signals; all have ours.
+    pub fn has_recipe(&self, name: &str, kind: &str) -> bool {
+        let is_followed = |kinds: &Vec<String>| kinds.iter().any(|k| k == kind || k == USUAL_KIND);
+        name == DEFAULT_RECIPE || self.recipes().get(name).is_some_and(is_followed)
     }
 
     /// What is not as others have it in their `recipe`, followed on a kind of signals.

@@ -121,8 +121,8 @@ pub struct Resolved {
     pub scaled: Vec<String>,
 }
 
-/// Networks count as equally large when they differ by no more than this share.
-const SAME_SIZE: f64 = 0.03;
+/// Networks count as equally large when they differ by no more than this share: so near do layers come to the size that is asked for.
+pub const SAME_SIZE: f64 = 0.03;
 
 impl Resolved {
     /// The parameters asked for and those that the network has, when they differ noticeably.
@@ -283,7 +283,7 @@ fn changes(resolved: &Resolved, signal: &SignalFacts) -> Vec<String> {
     };
     // Of a recipe that a file alone has, nothing else is known.
     let preset = Preset::find(&recipe.model.preset);
-    if !preset.is_ok_and(|preset| preset.has_recipe(whose)) {
+    if !preset.is_ok_and(|preset| preset.has_recipe(whose, signal.kind)) {
         return Vec::new();
     }
     let Ok(other) = resolve_alone(&theirs, signal) else {

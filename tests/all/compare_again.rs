@@ -222,7 +222,8 @@ fn a_group_stands_for_those_of_it_that_have_the_recipe() {
     let place = Place::new();
     let line = format!("compare icon.png --models kan,siren --recipe paper --json --out p {TINY}");
     let done = place.run(&line).done();
-    let left_out = "left out, for they have no recipe called paper: fourier-kan, spline-kan, ";
+    let left_out =
+        "left out, for they have no recipe called paper for images: fourier-kan, spline-kan, ";
     assert_eq!(done.stderr.matches(left_out).count(), 1, "{done:?}");
     let found = done.json();
     let rows = list(&found["inputs"][0]["models"]).iter();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::compare::list;
-use super::program::{Place, TINY};
+use super::program::{Place, TINY, repository};
 
 /// The names of the models on the first input.
 fn models(report: &Value) -> Vec<&str> {
@@ -16,7 +16,7 @@ fn models_by_the_recipes_of_their_authors_stand_beside_ours() {
     let place = Place::new();
     let line = "compare icon.png --models siren,siren:paper,local:paper --steps 2 --batch 64 --device cpu --out c --json";
     let done = place.run(line).done();
-    let left_out = "left out, for they have no such recipe: grid:paper\n";
+    let left_out = "left out, for they have no such recipe for images: grid:paper\n";
     assert!(done.stderr.contains(left_out), "{done:?}");
     let report = done.json();
     assert_eq!(models(&report), ["siren", "siren:paper", "hash-grid:paper"]);
@@ -52,6 +52,38 @@ fn models_by_the_recipes_of_their_authors_stand_beside_ours() {
     let again = place.run(&more).done();
     assert_eq!(again.stderr.matches("(read back)").count(), 3, "{again:?}");
     assert!(models(&again.json()).contains(&"wire:paper"));
+}
+
+/// STAF's authors tell of FINER and SIREN on sounds alone.
+#[test]
+fn groups_leave_out_models_whose_recipe_is_for_another_kind() {
+    let place = Place::new();
+    let chime = repository().join("assets/chime.wav");
+    std::fs::copy(chime, place.path("chime.wav")).unwrap();
+    let sizes = "--set training.steps=1 --batch 64 --params 2k --device cpu --json";
+    let line = format!("compare icon.png chime.wav --models all:staf,relu,gauss --out s {sizes}");
+    let done = place.run(&line).done();
+    let report = done.json();
+    let names = |input: usize| -> Vec<&str> {
+        let rows = list(&report["inputs"][input]["models"]).iter();
+        rows.map(|row| row["model"].as_str().unwrap()).collect()
+    };
+    assert_eq!(names(0), ["relu", "gauss"]);
+    assert!(names(1).contains(&"finer:staf") && names(1).contains(&"siren:staf"));
+    let missing = "without siren:staf, finer:staf, whose fits are not all there";
+    assert!(
+        place.text("s/compare.md").contains(missing),
+        "{}",
+        place.text("s/compare.md")
+    );
+    place
+        .run(&format!(
+            "compare icon.png --models all:staf --out i {sizes}"
+        ))
+        .refused(
+            2,
+            &["no model of --models all:staf has the recipe asked for on images"],
+        );
 }
 
 /// Whose rates were halved on the way was not trained as asked, and is not told apart by its steps.

@@ -68,11 +68,11 @@ impl Contender {
 }
 
 impl Compare {
-    /// The models asked for, with every group replaced by those of it that are not named themselves and have the recipe asked for.
+    /// The models asked for, with every group replaced by those of it that are not named themselves and have the recipe asked for, on a kind of signals.
     ///
     /// # Errors
     /// [`CliError::Usage`] when recipes are named twice over, a model is, or none is left.
-    pub(super) fn contenders(&self) -> Result<Contenders, CliError> {
+    pub(super) fn contenders(&self, kind: &str) -> Result<Contenders, CliError> {
         let named: Vec<Contender> = self
             .models
             .iter()
@@ -104,7 +104,7 @@ impl Compare {
                 {
                     continue;
                 }
-                match recipe.is_none_or(|recipe| preset.has_recipe(recipe)) {
+                match recipe.is_none_or(|recipe| preset.has_recipe(recipe, kind)) {
                     true => all.push(member),
                     false => left_out.push(member),
                 }
@@ -112,7 +112,7 @@ impl Compare {
         }
         if all.is_empty() {
             return Err(CliError::Usage(format!(
-                "no model of --models {} has the recipe asked for",
+                "no model of --models {} has the recipe asked for on {kind}s",
                 self.models.join(",")
             )));
         }
@@ -166,7 +166,7 @@ impl Compare {
         signal: &dyn Signal,
         seeds: &[u32],
     ) -> Result<Vec<Entry>, CliError> {
-        let contenders = self.contenders()?.all;
+        let contenders = self.contenders(signal.layout().kind())?.all;
         if let Some(seed) = twice(seeds) {
             return Err(CliError::Usage(format!("--seeds names {seed} twice")));
         }

@@ -106,24 +106,27 @@ impl Compare {
             goes_on,
             earlier: Vec::new(),
         };
-        let left_out = self.contenders()?.left_out;
-        if !left_out.is_empty() {
-            let names: Vec<String> = left_out.iter().map(Contender::name).collect();
-            let recipe = match &self.flags.recipe {
-                Some(recipe) => format!("recipe called {recipe}"),
-                None => "such recipe".into(),
-            };
-            talk.say(&format!(
-                "left out, for they have no {recipe}: {}",
-                names.join(", ")
-            ));
-        }
+        let mut said = Vec::new();
         for (input, name) in files.iter().zip(&names) {
             let place = match names.len() {
                 1 => Path::new(""),
                 _ => Path::new(name),
             };
             let planned = self.plan_input(input, place, &plan, &seeds, talk, device)?;
+            let kind = planned.layout.kind();
+            let left_out = self.contenders(kind)?.left_out;
+            if !left_out.is_empty() && left_out != said {
+                let names: Vec<String> = left_out.iter().map(Contender::name).collect();
+                let recipe = match &self.flags.recipe {
+                    Some(recipe) => format!("recipe called {recipe}"),
+                    None => "such recipe".into(),
+                };
+                talk.say(&format!(
+                    "left out, for they have no {recipe} for {kind}s: {}",
+                    names.join(", ")
+                ));
+            }
+            said = left_out;
             plan.inputs.push(planned);
         }
         // One input may lie where the results of another go.

@@ -2,6 +2,7 @@
 
 use super::html::escape;
 use super::style::Styles;
+use crate::config::SAME_SIZE;
 use crate::metrics::smaller_is_better;
 use crate::render::Metric;
 use crate::report::compare::{
@@ -9,9 +10,6 @@ use crate::report::compare::{
     RUNNING, distinct,
 };
 use crate::report::{format_count, format_deviation, format_metric};
-
-/// Sizes count as equal when they differ by no more than this share: so near do layers come to the size that is asked for.
-const SAME_SIZE: f64 = 0.03;
 
 /// A column of numbers.
 struct Column {
