@@ -16,7 +16,7 @@ pub use radial::{RadialSpectrum, radial_spectrum};
 pub use shape::{SurfaceDistance, SurfaceSamples, eikonal_share, iou, sdf_mae, surface_distance};
 pub use sound::{log_spectral_distance, si_sdr_db, snr_db};
 pub use ssim::ssim;
-pub use stft::{BINS, Stft, WINDOW, hann};
+pub use stft::{BINS, HOP, Stft, WINDOW, hann};
 
 /// Whether the metric called `name` is a distance, of which the smaller is the better; all others are the better the larger they are.
 pub fn smaller_is_better(name: &str) -> bool {

@@ -64,6 +64,8 @@ pub struct Exhibition {
     pub pictures: &'static str,
     /// Width and height at which they are shown, where those are not the pixels.
     pub stretched: Option<[u32; 2]>,
+    /// What lies along the width and the height of the pictures, where those are not places.
+    pub axes: Option<[PictureAxis; 2]>,
     /// What the colours of [`Exhibit::error`] mean.
     pub errors: &'static str,
     /// Where what was made differs most, the greatest difference first.
@@ -74,6 +76,15 @@ pub struct Exhibition {
     pub view: Option<View3d>,
     /// What was made smaller or left out, a sentence each.
     pub notes: Vec<String>,
+}
+
+/// What lies along a side of a picture, evenly: from its left to its right, or from its lower to its upper end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PictureAxis {
+    /// The unit, such as `s`.
+    pub unit: &'static str,
+    /// The values at the two ends.
+    pub ends: [f64; 2],
 }
 
 /// A square part of a picture.

@@ -11,6 +11,7 @@ mod request;
 mod resample;
 pub mod shape;
 pub mod sound;
+mod srgb;
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -22,7 +23,8 @@ use crate::model::{Network, Parameters};
 use crate::signal::{Layout, Reduction, Signal, SignalError};
 
 pub use exhibit::{
-    Exhibit, Exhibition, MOST_PIXELS_A_SIDE, PackedMesh, Picture, Place, Spectra, View3d, exhibit,
+    Exhibit, Exhibition, MOST_PIXELS_A_SIDE, PackedMesh, Picture, PictureAxis, Place, Spectra,
+    View3d, exhibit,
 };
 pub use image::Grid;
 pub use image_file::{EncodeError, ImageFormat};

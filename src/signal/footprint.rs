@@ -44,6 +44,11 @@ impl Footprint {
             Self::Area => &[-NODE, NODE],
         }
     }
+
+    /// Whether it says nothing of the rest of the cell, as is usual.
+    pub(super) fn is_point(&self) -> bool {
+        *self == Self::Point
+    }
 }
 
 /// The weights of the samples around a cell whose weighted sum is the signal at `offset` from the cell's centre, in cells from

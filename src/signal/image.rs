@@ -81,12 +81,8 @@ pub struct ImageLayout {
     /// The stored values that become −1 and 1: [0, 2^bits − 1], or [min(0, smallest), largest] of a float picture.
     pub range: [f32; 2],
     /// What a sample says of its pixel; a file does not tell, so that it is the recipe of a model that does.
-    #[serde(default, skip_serializing_if = "is_point")]
+    #[serde(default, skip_serializing_if = "Footprint::is_point")]
     pub footprint: Footprint,
-}
-
-fn is_point(footprint: &Footprint) -> bool {
-    *footprint == Footprint::Point
 }
 
 impl ImageLayout {

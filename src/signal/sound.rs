@@ -119,12 +119,8 @@ pub struct SoundLayout {
     /// silent.
     pub peak: f32,
     /// What a sample says of its instant.
-    #[serde(default, skip_serializing_if = "is_point")]
+    #[serde(default, skip_serializing_if = "Footprint::is_point")]
     pub footprint: Footprint,
-}
-
-fn is_point(footprint: &Footprint) -> bool {
-    *footprint == Footprint::Point
 }
 
 impl SoundLayout {

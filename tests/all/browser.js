@@ -52,14 +52,26 @@ addEventListener("load", async () => {
       const tip = curves.querySelector(".tip");
       return tip.hidden ? [] : [...tip.querySelectorAll(".values > span")].map((span) => span.textContent);
     });
+    // Above all lines, and below them, at the beginning.
+    found.tips_of_many = [box.top, box.bottom].map((clientY) => {
+      curves.querySelector("svg").dispatchEvent(new PointerEvent("pointermove", { clientX: box.left, clientY, bubbles: true }));
+      const tip = curves.querySelector(".tip"), values = tip.querySelector(".values");
+      return { values: [...values.children].map((span) => span.textContent), rest: values.nextElementSibling?.textContent ?? null };
+    });
 
     // Zoom
     const view = document.querySelector(".stage .view"), images = all(".stage .view img, .slider .view img");
+    // The numbers along the first picture, and along all others.
+    const numbers = () => {
+      const texts = all(".stage .view, .slider .view").map((view) => [...view.querySelectorAll(".axes span")].map((span) => span.textContent).join(", "));
+      return texts.filter((text, i) => text !== texts[i - 1]);
+    };
     const state = () => [...new Set(images.map((image) => image.style.transform))];
     if (view) {
       const place = view.getBoundingClientRect();
       const middle = { clientX: place.left + place.width / 2, clientY: place.top + place.height / 2, bubbles: true, cancelable: true };
       found.transforms = [state()];
+      found.numbers = [numbers()];
       for (let i = 0; i < 8; i++) view.dispatchEvent(new WheelEvent("wheel", { ...middle, deltaY: -200 }));
       found.transforms.push(state());
       found.coarse = view.classList.contains("coarse");
@@ -73,6 +85,7 @@ addEventListener("load", async () => {
       found.transforms.push(state());
       view.dispatchEvent(new KeyboardEvent("keydown", { key: "+", bubbles: true }));
       found.transforms.push(state());
+      found.numbers.push(numbers());
       view.dispatchEvent(new KeyboardEvent("keydown", { key: "0", bubbles: true }));
       // Two fingers, whose distance doubles.
       const finger = (type, pointerId, x) => view.dispatchEvent(new PointerEvent(type, { ...middle, clientX: middle.clientX + x, pointerId, pointerType: "touch" }));

@@ -291,6 +291,68 @@ fn sounds_play_in_a_browser() {
         assert!((player.as_f64().unwrap() - seconds).abs() < 0.01, "{found}");
     }
     assert!(transforms(&found).len() > 3);
+
+    // Of all pictures, then of the slider, which is wider and may have more; at first, and after + in the middle.
+    let numbers = |step: usize, unit: &str| -> Vec<f64> {
+        let texts = list(&found["numbers"][step]);
+        assert!(matches!(texts.len(), 1 | 2), "{found}");
+        let values = texts[0].as_str().unwrap().split(", ");
+        let values = values.filter_map(|text| text.strip_suffix(&format!(" {unit}")));
+        values.map(|value| value.parse().unwrap()).collect()
+    };
+    let rate = layout["sample_rate"].as_f64().unwrap();
+    for (unit, end) in [("s", seconds), ("kHz", rate / 2000.0)] {
+        let (whole, part) = (numbers(0, unit), numbers(1, unit));
+        assert!(whole.len() > 1 && !part.is_empty(), "{found}");
+        // Rounded up by a window, of whose half an axis begins later.
+        assert!(
+            whole.iter().all(|v| (0.0..end * 1.05).contains(v)),
+            "{found}"
+        );
+        let (low, high) = (0.25 / 1.5 * end, 1.25 / 1.5 * end);
+        let is_seen = |v: &f64| (low..high * 1.05).contains(v);
+        assert!(part.iter().all(is_seen) && whole != part, "{found}");
+    }
+}
+
+/// Thirteen curves, of which a pointer over all of them shows twelve, and the twelve lowest below all.
+#[test]
+fn a_pointer_shows_a_dozen_of_many_curves() {
+    let place = Place::new();
+    let line = format!("compare icon.png --models siren --seeds 13 {TINY} --out c");
+    place.run(&line).done();
+    let Some(found) = open(&place, "c/report.html", 1280, &[]) else {
+        return;
+    };
+    assert_eq!(found["curves"], 13);
+    let seeds = list(&place.json("c/compare.json")["seeds"]).len();
+    let mut first: Vec<f64> = (0..seeds)
+        .map(|seed| {
+            let folder = match seed {
+                0 => "siren".to_string(),
+                seed => format!("siren-seed{seed}"),
+            };
+            let report = place.json(&format!("c/{folder}/report.json"));
+            let point = &report["training"]["curve"][0];
+            point["running_psnr_db"].as_f64().unwrap()
+        })
+        .collect();
+    first.sort_by(|a, b| b.total_cmp(a));
+    let shown = |tip: usize| -> Vec<String> {
+        let cells = list(&found["tips_of_many"][tip]["values"]);
+        let values = cells.iter().skip(1).step_by(2);
+        values.map(|v| v.as_str().unwrap().to_string()).collect()
+    };
+    let written = |values: &[f64]| -> Vec<String> {
+        values.iter().map(|value| format!("{value:.2}")).collect()
+    };
+    assert_eq!(shown(0), written(&first[..12]));
+    assert_eq!(shown(1), written(&first[1..]));
+    let rest = |tip: usize| &found["tips_of_many"][tip]["rest"];
+    assert_eq!(
+        (rest(0), rest(1)),
+        (&"and 1 more, 0 above".into(), &"and 1 more, 1 above".into())
+    );
 }
 
 #[test]

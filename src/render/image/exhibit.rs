@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::super::RenderError;
 use super::super::exhibit::{
     Exhibit, Exhibition, MOST_PIXELS_A_SIDE, Picture, Place, Spectra, decibels, reduced,
 };
 use super::super::image_file::{convert_bit_depth, error_image};
+use super::super::{RenderError, srgb};
 use crate::metrics::{RadialSpectrum, radial_spectrum};
 use crate::signal::{BitDepth, Image, ImageLayout, Samples};
 
@@ -92,12 +92,11 @@ pub(in crate::render) fn exhibit(
         original: original.transpose()?,
         made,
         pictures: "Pictures",
-        stretched: None,
         errors: "mean absolute error of each pixel; black is none, white 32/255 of the range or more",
         places,
         spectra,
-        view: None,
         notes,
+        ..Exhibition::default()
     })
 }
 
@@ -159,20 +158,11 @@ fn picture(image: &Image, factor: u32) -> Result<Picture, RenderError> {
 fn visible(mut image: Image) -> Result<Image, RenderError> {
     if let Samples::F32(values) = &mut image.samples {
         for value in values {
-            *value = encode_srgb(*value);
+            *value = srgb::encode(*value);
         }
         image.layout.range = [0.0, 1.0];
     }
     Ok(convert_bit_depth(&image, BitDepth::U8)?)
-}
-
-/// Linear light to the curve of sRGB (IEC 61966-2-1), both from 0 to 1.
-fn encode_srgb(linear: f32) -> f32 {
-    let x = linear.clamp(0.0, 1.0);
-    match x <= 0.003_130_8 {
-        true => 12.92 * x,
-        false => 1.055 * x.powf(1.0 / 2.4) - 0.055,
-    }
 }
 
 impl Image {

@@ -1,15 +1,7 @@
 //! Where a shape is seen from.
 
 use super::vector::{Vec3, add, cross, dot, scale, sub, unit};
-
-/// The axis that points up in pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Up {
-    /// As in most OBJ and GLB files.
-    Y,
-    /// As in most STL and PLY files of scans and parts.
-    Z,
-}
+use crate::signal::shape::UpAxis;
 
 /// Degrees between the left and right edge of the picture: nearly parallel rays.
 const FIELD_OF_VIEW: f32 = 14.0;
@@ -30,35 +22,7 @@ pub struct Camera {
 impl Camera {
     /// Looks at `points` from `azimuth` degrees around the axis `up` (0 is the front) and `elevation` degrees above the horizon, from so
     /// far that they just fill the picture.
-    pub fn new(points: &[[f32; 3]], up: Up, azimuth: f32, elevation: f32) -> Self {
-        Self::fitting(points, up, azimuth, elevation)
-    }
-
-    /// As [`Camera::new`], from so far that the points fit from every azimuth.
-    pub fn orbiting(points: &[[f32; 3]], up: Up, azimuth: f32, elevation: f32) -> Self {
-        let [right, front, upwards] = frame(up);
-        let middle = middle(points, [right, front, upwards]);
-        let (mut radius, mut height) = (0.0_f32, 0.0_f32);
-        for &point in points {
-            let p = sub(point, middle);
-            radius = radius.max(dot(p, right).hypot(dot(p, front)));
-            height = height.max(dot(p, upwards).abs());
-        }
-        let ring: Vec<Vec3> = (0..64)
-            .map(|i| {
-                let angle = (i / 2) as f32 * std::f32::consts::TAU / 32.0;
-                let around = add(
-                    scale(right, radius * angle.cos()),
-                    scale(front, radius * angle.sin()),
-                );
-                let side = if i % 2 == 0 { height } else { -height };
-                add(middle, add(around, scale(upwards, side)))
-            })
-            .collect();
-        Self::fitting(&ring, up, azimuth, elevation)
-    }
-
-    fn fitting(points: &[Vec3], up: Up, azimuth: f32, elevation: f32) -> Self {
+    pub fn new(points: &[[f32; 3]], up: UpAxis, azimuth: f32, elevation: f32) -> Self {
         let [right, front, upwards] = frame(up);
         let (azimuth, elevation) = (azimuth.to_radians(), elevation.to_radians());
         let level = add(scale(front, azimuth.cos()), scale(right, azimuth.sin()));
@@ -83,6 +47,30 @@ impl Camera {
             forward,
             half,
         }
+    }
+
+    /// As [`Camera::new`], from so far that the points fit from every azimuth.
+    pub fn orbiting(points: &[[f32; 3]], up: UpAxis, azimuth: f32, elevation: f32) -> Self {
+        let [right, front, upwards] = frame(up);
+        let middle = middle(points, [right, front, upwards]);
+        let (mut radius, mut height) = (0.0_f32, 0.0_f32);
+        for &point in points {
+            let p = sub(point, middle);
+            radius = radius.max(dot(p, right).hypot(dot(p, front)));
+            height = height.max(dot(p, upwards).abs());
+        }
+        let ring: Vec<Vec3> = (0..64)
+            .map(|i| {
+                let angle = (i / 2) as f32 * std::f32::consts::TAU / 32.0;
+                let around = add(
+                    scale(right, radius * angle.cos()),
+                    scale(front, radius * angle.sin()),
+                );
+                let side = if i % 2 == 0 { height } else { -height };
+                add(middle, add(around, scale(upwards, side)))
+            })
+            .collect();
+        Self::new(&ring, up, azimuth, elevation)
     }
 
     /// Origin and unit direction of the ray through a place of the picture, both axes from −1 to 1, y downwards.
@@ -114,11 +102,11 @@ impl Camera {
 }
 
 /// Right, towards the viewer, up, for azimuth 0.
-fn frame(up: Up) -> [Vec3; 3] {
+fn frame(up: UpAxis) -> [Vec3; 3] {
     let (x, y, z) = ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]);
     match up {
-        Up::Y => [x, z, y],
-        Up::Z => [x, [0.0, -1.0, 0.0], z],
+        UpAxis::Y => [x, z, y],
+        UpAxis::Z => [x, [0.0, -1.0, 0.0], z],
     }
 }
 

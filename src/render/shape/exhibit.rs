@@ -130,7 +130,7 @@ fn camera_for(layout: &ShapeLayout, triangles: &[Triangle]) -> Camera {
     let corners: Vec<[f32; 3]> = corners
         .map(|&corner| layout.frame.coordinate(corner))
         .collect();
-    Camera::new(&outline(&corners), layout.upright(), azimuth, elevation)
+    Camera::new(&outline(&corners), layout.up, azimuth, elevation)
 }
 
 /// A picture of a surface.

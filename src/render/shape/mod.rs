@@ -21,7 +21,7 @@ mod trace;
 mod vector;
 
 pub use blocks::{Blocks, Search};
-pub use camera::{Camera, Up};
+pub use camera::Camera;
 pub use drawing::{Drawing, Scene};
 pub use field::{Evaluate, gradients};
 pub use lattice::{Lattice, LatticeError};

@@ -3,11 +3,13 @@
 use image::RgbImage;
 use rayon::prelude::*;
 
+use super::super::srgb;
 use super::blocks::Blocks;
-use super::camera::{Camera, Ray, Up};
+use super::camera::{Camera, Ray};
 use super::field::{Evaluate, evaluate, gradients};
 use super::trace::trace;
 use super::vector::{Vec3, add, dot, scale, unit};
+use crate::signal::shape::UpAxis;
 
 /// What colours show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +99,7 @@ pub fn preview<E>(
 fn picture(colours: &[Vec3], size: u32) -> RgbImage {
     RgbImage::from_fn(size, size, |x, y| {
         let colour = colours[y as usize * size as usize + x as usize];
-        image::Rgb(colour.map(encode_srgb))
+        image::Rgb(colour.map(to_byte))
     })
 }
 
@@ -108,7 +110,7 @@ fn picture(colours: &[Vec3], size: u32) -> RgbImage {
 pub fn orbit<E>(
     field: &mut Evaluate<E>,
     blocks: &Blocks,
-    up: Up,
+    up: UpAxis,
     view: &View,
 ) -> Result<Vec<RgbImage>, E> {
     let outline = blocks.outline();
@@ -165,7 +167,7 @@ fn shade<E>(
     let up = camera.direction([0.0, 1.0, 0.0]);
     for ((&i, &normal), open) in met.iter().zip(&normals).zip(open) {
         colours[i] = match view.colouring {
-            Colouring::Normals => normal.map(|n| decode_srgb(n * 0.5 + 0.5)),
+            Colouring::Normals => normal.map(|n| srgb::decode(n * 0.5 + 0.5)),
             Colouring::Clay => clay(camera, rays[i].direction, normal, up, open),
         };
     }
@@ -230,21 +232,7 @@ pub(super) fn clay(camera: &Camera, ray: Vec3, normal: Vec3, up: Vec3, open: f32
     add(body, gloss)
 }
 
-/// Linear light to a byte (IEC 61966-2-1).
-pub(super) fn encode_srgb(linear: f32) -> u8 {
-    let x = linear.clamp(0.0, 1.0);
-    let encoded = if x <= 0.003_130_8 {
-        12.92 * x
-    } else {
-        1.055 * x.powf(1.0 / 2.4) - 0.055
-    };
-    (255.0 * encoded).round() as u8
-}
-
-fn decode_srgb(encoded: f32) -> f32 {
-    if encoded <= 0.040_45 {
-        encoded / 12.92
-    } else {
-        ((encoded + 0.055) / 1.055).powf(2.4)
-    }
+/// Linear light to a byte.
+pub(super) fn to_byte(linear: f32) -> u8 {
+    (255.0 * srgb::encode(linear)).round() as u8
 }

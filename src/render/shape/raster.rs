@@ -3,7 +3,7 @@
 use image::RgbImage;
 
 use super::camera::Camera;
-use super::preview::{background, clay, encode_srgb};
+use super::preview::{background, clay, to_byte};
 use super::vector::{Vec3, add, cross, scale, sub, unit};
 
 /// Samples along each axis of a pixel.
@@ -39,7 +39,7 @@ pub(super) fn raster(triangles: &[[Vec3; 3]], camera: &Camera, size: u32) -> Rgb
         let all = (0..SUBPIXELS * SUBPIXELS)
             .map(|i| colour(x + i % SUBPIXELS, y + i / SUBPIXELS))
             .fold([0.0; 3], add);
-        image::Rgb(scale(all, 1.0 / (SUBPIXELS * SUBPIXELS) as f32).map(encode_srgb))
+        image::Rgb(scale(all, 1.0 / (SUBPIXELS * SUBPIXELS) as f32).map(to_byte))
     })
 }
 
@@ -93,8 +93,8 @@ fn draw(triangle: &[Vec3; 3], camera: &Camera, samples: &mut [Sample], side: usi
 
 #[cfg(test)]
 mod tests {
-    use super::super::Up;
     use super::*;
+    use crate::signal::shape::UpAxis;
 
     /// A square of side 2 in the plane z = `at`, seen from above.
     fn square(half: f32, at: f32) -> [[Vec3; 3]; 2] {
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn the_nearer_face_is_seen_and_the_background_beside_it() {
         let big = square(1.0, 0.0);
-        let camera = Camera::new(big.as_flattened(), Up::Z, 0.0, 90.0);
+        let camera = Camera::new(big.as_flattened(), UpAxis::Z, 0.0, 90.0);
         let near = raster(&big, &camera, 64);
         // The square fills 94 % of the picture, from pixel 1.9 to 62.1; the background is the same along a row.
         for (inside, outside) in [((3, 32), (0, 32)), ((60, 32), (63, 32)), ((32, 3), (0, 3))] {

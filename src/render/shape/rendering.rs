@@ -10,12 +10,12 @@ use super::super::{Companion, Field, Metrics, RenderError};
 use super::places::{GRID, RANDOM, distances_within, nearest_in_box, places_within};
 use super::{
     Blocks, Camera, Colouring, Drawing, Evaluate, Lattice, MeshEncodeError, MeshFormat, Scene,
-    Search, Up, View, encode_gif, encode_png, exhibit, extract, gradients, mesh_file, orbit,
-    preview, slice_picture,
+    Search, View, encode_gif, encode_png, exhibit, extract, gradients, mesh_file, orbit, preview,
+    slice_picture,
 };
 use crate::engine::Engine;
 use crate::metrics::{SurfaceSamples, eikonal_share, iou, psnr_db, sdf_mae, surface_distance};
-use crate::signal::shape::{Frame, UpAxis, surface_samples};
+use crate::signal::shape::{Frame, surface_samples};
 use crate::signal::{Layout, Mesh, Reduction, Shape, ShapeLayout, Signal};
 
 /// The files of a fit to a shape.
@@ -93,13 +93,6 @@ impl ShapeLayout {
         match self.target.is_distance() {
             true => Search::Lipschitz(SLOPE),
             false => Search::Sampled(STRIDE),
-        }
-    }
-
-    pub(super) fn upright(&self) -> Up {
-        match self.up {
-            UpAxis::Y => Up::Y,
-            UpAxis::Z => Up::Z,
         }
     }
 
@@ -199,7 +192,7 @@ impl ShapeLayout {
         engine: &mut dyn Engine,
         progress: &mut dyn FnMut(f64),
     ) -> Result<Vec<Companion>, RenderError> {
-        let up = self.upright();
+        let up = self.up;
         let outline = blocks.outline();
         if outline.is_empty() {
             return Ok(Vec::new());
@@ -392,7 +385,7 @@ impl Renderable for ShapeLayout {
                         "there is no surface to see: the field has one sign everywhere".into(),
                     ));
                 }
-                let camera = Camera::new(&outline, self.upright(), azimuth, elevation);
+                let camera = Camera::new(&outline, self.up, azimuth, elevation);
                 let view = View {
                     size,
                     colouring,

@@ -6,7 +6,7 @@ use std::f64::consts::PI as PI64;
 
 use super::rendering::without_caps;
 use super::*;
-use crate::signal::shape::{Frame, Mesh};
+use crate::signal::shape::{Frame, Mesh, UpAxis};
 
 type Never = std::convert::Infallible;
 
@@ -314,7 +314,7 @@ fn pictures_show_the_surface_where_it_is() {
         let ball = |[x, y, z]: [f32; 3]| (steepness * (length(&[x, y, z]) - 0.5)).tanh();
         let mut field = field(ball);
         let Ok(blocks) = Blocks::find(&mut field, &Lattice::cube(64).unwrap(), Search::Sampled(4));
-        let camera = Camera::new(&blocks.outline(), Up::Y, 0.0, 0.0);
+        let camera = Camera::new(&blocks.outline(), UpAxis::Y, 0.0, 0.0);
         let Ok(picture) = preview(&mut field, &blocks, &camera, &view(Colouring::Normals));
         let at = |x: u32, y: u32| picture.get_pixel(x, y).0.map(i32::from);
         let near = |a: [i32; 3], b: [i32; 3]| (0..3).all(|i| (a[i] - b[i]).abs() <= 4);
@@ -349,7 +349,7 @@ fn pictures_do_not_depend_on_the_threads() {
                 &Lattice::cube(48).unwrap(),
                 Search::Lipschitz(1.0),
             );
-            let camera = Camera::new(&blocks.outline(), Up::Z, 30.0, 20.0);
+            let camera = Camera::new(&blocks.outline(), UpAxis::Z, 30.0, 20.0);
             let Ok(picture) = preview(&mut field, &blocks, &camera, &view(Colouring::Clay));
             picture
         })
@@ -361,7 +361,7 @@ fn pictures_do_not_depend_on_the_threads() {
 fn a_turn_is_an_animation() {
     let mut field = field(torus);
     let Ok(blocks) = Blocks::find(&mut field, &Lattice::cube(32).unwrap(), Search::Sampled(2));
-    let Ok(pictures) = orbit(&mut field, &blocks, Up::Z, &view(Colouring::Clay));
+    let Ok(pictures) = orbit(&mut field, &blocks, UpAxis::Z, &view(Colouring::Clay));
     let file = encode_gif(&pictures).unwrap();
     let mut decoder = gif::DecodeOptions::new().read_info(&file[..]).unwrap();
     assert_eq!(decoder.repeat(), gif::Repeat::Infinite);

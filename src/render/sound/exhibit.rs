@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::super::RenderError;
-use super::super::exhibit::{Exhibit, Exhibition, Picture, Spectra, decibels};
+use super::super::exhibit::{Exhibit, Exhibition, Picture, PictureAxis, Spectra, decibels};
 use super::super::kind::downcast;
 use super::spectrogram::{loudest, picture, power};
 use super::{pair, wav};
-use crate::metrics::{BINS, WINDOW};
-use crate::signal::{self, SampleFormat, Sound};
+use crate::metrics::{BINS, HOP, Stft, WINDOW};
+use crate::signal::{self, SampleFormat, Sound, SoundLayout};
 
 /// The share of the room that goes to sounds; the rest is for spectrograms.
 const PLAYED: f64 = 0.7;
@@ -29,12 +29,14 @@ pub(in crate::render) fn exhibit(
         (room as f64 * (1.0 - PLAYED) / (SIZE[0] * SIZE[1]) as f64 / BYTES_A_PIXEL).min(1.0);
     let size = SIZE.map(|side| ((side as f64 * shrink.sqrt()) as usize).max(16));
     let own = original.map(|original| power(original, |i| original.samples[i]));
+    let mut axes = original.map(|original| axes(&original.layout));
     let mut notes = Vec::new();
     let mut made = Vec::new();
     let mut errors = Vec::new();
     for file in files {
         let sound = signal::load(file)?;
         let sound: &Sound = downcast(sound.as_ref(), "a sound")?;
+        axes.get_or_insert_with(|| self::axes(&sound.layout));
         let power_of_it = power(sound, |i| sound.samples[i]);
         let loudest = loudest(own.as_ref().unwrap_or(&power_of_it));
         let mut exhibit = Exhibit {
@@ -75,7 +77,8 @@ pub(in crate::render) fn exhibit(
         made,
         pictures: "Spectrograms",
         stretched: Some([2, 1]),
-        errors: "the spectrogram of the error; time runs to the right, frequency upwards to half the rate, 100 dB from dark to bright",
+        axes,
+        errors: "the spectrogram of the error; time to the right, frequency upwards, 100 dB from dark to bright",
         spectra,
         notes,
         ..Exhibition::default()
@@ -104,6 +107,16 @@ fn play(sound: &Sound, room: usize, notes: &mut Vec<String>) -> Result<Vec<u8>, 
         samples: sound.samples[..values].to_vec(),
         layout,
     })
+}
+
+/// Time and frequency along a spectrogram. A column is as wide as the hop between windows and lies around the middle of its window.
+fn axes(layout: &SoundLayout) -> [PictureAxis; 2] {
+    let rate = f64::from(layout.sample_rate);
+    let first = (WINDOW - HOP) as f64 / 2.0;
+    let columns = Stft::windows(layout.frames as usize);
+    let seconds = [first, first + (columns * HOP) as f64].map(|sample| sample / rate);
+    let kilohertz = [-0.5, BINS as f64 - 0.5].map(|bin| bin * rate / WINDOW as f64 / 1000.0);
+    [("s", seconds), ("kHz", kilohertz)].map(|(unit, ends)| PictureAxis { unit, ends })
 }
 
 /// The bins of the spectrogram that make up one frequency of the spectrum.
@@ -141,7 +154,6 @@ fn spectrum(power: &[f32]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signal::SoundLayout;
 
     /// Values of ±0.1 by the parity of a hash: the power of white noise of variance 0.01 is −20 dB at every frequency.
     #[test]
@@ -165,6 +177,26 @@ mod tests {
         assert_eq!(frequencies.len(), 128);
         assert!((frequencies[0] - 4.5 * 7.8125e-3).abs() < 1e-12);
         assert_eq!(bins(127).end, BINS);
+    }
+
+    /// At 8 kHz a window of 2048 samples has its middle after 0.128 s; the next begins 512 samples, 0.064 s, later.
+    #[test]
+    fn columns_lie_around_the_middles_of_their_windows() {
+        let layout = SoundLayout {
+            sample_rate: 8000,
+            channels: 1,
+            frames: 2048 + 512,
+            format: SampleFormat::Float,
+            peak: 1.0,
+            footprint: crate::signal::Footprint::default(),
+        };
+        let [time, frequency] = axes(&layout);
+        assert_eq!((time.unit, frequency.unit), ("s", "kHz"));
+        let close = |a: [f64; 2], b: [f64; 2]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
+        assert!(close(time.ends, [0.128 - 0.032, 0.128 + 0.064 + 0.032]));
+        // Bins of 8000 / 2048 Hz, the last at half the rate.
+        let half = 0.5 * 8.0 / 2048.0;
+        assert!(close(frequency.ends, [-half, 4.0 + half]));
     }
 
     #[test]

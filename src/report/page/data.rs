@@ -20,6 +20,7 @@ pub(super) fn json(page: &Page, styles: &Styles) -> String {
             json!({
                 "curves": curves(input, shown, several_seeds, styles),
                 "spectra": spectra(input, shown, styles),
+                "axes": shown.exhibition.axes.map(|axes| axes.map(|axis| json!({ "unit": axis.unit, "ends": axis.ends }))),
                 "view": shown.exhibition.view.map(|view| json!({ "bounds": view.bounds, "up": view.up })),
                 "meshes": meshes(shown),
             })

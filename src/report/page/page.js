@@ -33,7 +33,7 @@ function open(section) {
   made.add(section);
   const input = data.inputs[section.dataset.input];
   charts(section, input);
-  slider(section, stage(section));
+  slider(section, stage(section, input.axes));
   meshes(section, input);
   players(section);
 }

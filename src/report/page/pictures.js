@@ -57,8 +57,31 @@ function gestures(element, { zoom, move, reset, held, canZoomOut, sideways = fal
 
 // ---- Pictures ----
 
-/** One zoom for all pictures of a section: `scale`, and where the upper left corner of the whole picture lies in parts of a view. */
-function stage(section) {
+/**
+ * Puts round numbers on the sides of a view whose picture has `axes`, the horizontal one and the upright one, of which the zoomed part is seen.
+ */
+function graduate(view, axes, { scale, x, y }) {
+  const [across, upright] = axes.map(({ unit, ends: [low, high] }, side) => {
+    const begin = side ? 1 - y - scale : x, length = side ? view.clientHeight : view.clientWidth;
+    const value = (place) => low + ((place - begin) / scale) * (high - low);
+    const { values, digits } = ticks(value(0), value(1), length / (side ? 30 : 90));
+    // Not where the numbers of the other side are, nor over the end.
+    const [first, last] = side ? [26 / length, 1 - 12 / length] : [64 / length, 1 - 30 / length];
+    const places = values.map((v) => [v, begin + ((v - low) / (high - low)) * scale]);
+    return places.filter(([, place]) => place > first && place < last).map(([v, place]) => [`${number(v, digits)} ${unit}`, `${place * 100}%`]);
+  });
+  const labels = view.querySelector(".axes") ?? view.appendChild(make("div", { class: "axes", "aria-hidden": "true" }));
+  labels.replaceChildren(
+    ...across.map(([text, place]) => make("span", { class: "across", style: `left: ${place}` }, text)),
+    ...upright.map(([text, place]) => make("span", { class: "upright", style: `bottom: ${place}` }, text)),
+  );
+}
+
+/**
+ * One zoom for all pictures of a section: `scale`, and where the upper left corner of the whole picture lies in parts of a view. `axes` are what lies
+ * along the pictures, if not places.
+ */
+function stage(section, axes) {
   const views = [...section.querySelectorAll(".view")];
   const state = { scale: 1, x: 0, y: 0 };
   function apply() {
@@ -71,6 +94,7 @@ function stage(section) {
       const image = view.querySelector("img");
       view.classList.toggle("zoomed", state.scale > 1);
       view.classList.toggle("coarse", view.clientWidth * state.scale > 1.5 * image.naturalWidth);
+      if (axes) graduate(view, axes, state);
     }
   }
   const mostScale = () => Math.max(16, ...views.map((view) => (view.querySelector("img").naturalWidth * 24) / (view.clientWidth || 400)));
