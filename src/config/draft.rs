@@ -104,7 +104,7 @@ pub(super) fn draft(request: &Request, kind: &str) -> Result<Draft, ConfigError>
     let (layer_settings, settings): (Vec<_>, Vec<_>) = request
         .settings
         .iter()
-        .partition(|(path, _)| path.starts_with("model.layers."));
+        .partition(|(path, _)| is_of_layer(path));
     for (path, value) in settings {
         let mut with_flags = WITH_FLAGS.iter();
         if let Some((_, flag)) = with_flags.find(|(name, _)| path == name) {
@@ -221,7 +221,8 @@ fn parse(table: &Table) -> Result<Recipe, Wrong> {
             message: message.lines().collect::<Vec<_>>().join(", "),
         }
     };
-    let layers = get(table, "model.layers").and_then(Value::as_array);
+    let model = table.get("model").and_then(|model| model.get("layers"));
+    let layers = model.and_then(Value::as_array);
     for (index, layer) in layers.into_iter().flatten().enumerate() {
         layer.clone().try_into::<LayerConfig>().map_err(|error| {
             let Wrong { path, message } = wrong(&error);
@@ -235,7 +236,8 @@ fn parse(table: &Table) -> Result<Recipe, Wrong> {
 }
 
 impl Wrong {
-    /// The sentence for people, which begins with the flag or file that it came from; an unknown name is answered with the nearest known one.
+    /// The sentence for people, which begins with the flag or file that it came from, if that is certain; an unknown name is answered with the
+    /// nearest known one.
     fn told(self, request: &Request, file: &Table) -> ConfigError {
         let Self { mut path, message } = self;
         // As serde lists them in "unknown field `x`, expected one of `a`, `b`".
@@ -246,19 +248,27 @@ impl Wrong {
             path = [&*path, field].join(".");
             path = path.trim_start_matches('.').to_string();
         }
-        let is_below = |inner: &str, outer: &str| {
-            let rest = inner.strip_prefix(outer);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || outer.is_empty())
+        let is_at_fault = |(flag, value): &&(String, Value)| match below(&path, flag) {
+            Some(rest) => rest.is_empty() || get(value, rest).is_some(),
+            // What is wrong in a layer is told without the field, but with the value.
+            None => below(flag, &path).is_some() && (is_field || message.contains(&shown(value))),
         };
-        // What is wrong in a layer is told without the field, but with the value.
-        let is_at_fault = |(flag, value): &&(String, Value)| {
-            is_below(&path, flag)
-                || is_below(flag, &path) && (is_field || message.contains(&value.to_string()))
-        };
-        let flag = request.settings.iter().rev().find(is_at_fault);
+        // Settings of layers are laid over all others.
+        let (of_layers, others): (Vec<_>, Vec<_>) = request
+            .settings
+            .iter()
+            .partition(|(path, _)| is_of_layer(path));
+        let flag = of_layers
+            .into_iter()
+            .rev()
+            .chain(others.into_iter().rev())
+            .find(is_at_fault);
         let source = match (flag, &request.file) {
-            (Some((flag, _)), _) => format!("--set {flag}"),
-            (None, Some(source)) if get(file, &path).is_some() => {
+            (Some((flag, _)), _) => match below(&path, flag) {
+                Some(rest) if !rest.is_empty() => format!("--set {flag}: {path}"),
+                _ => format!("--set {flag}"),
+            },
+            (None, Some(source)) if get(&Value::Table(file.clone()), &path).is_some() => {
                 format!("{}: {path}", source.display())
             }
             _ if path.is_empty() => "the recipe is wrong".into(),
@@ -266,23 +276,47 @@ impl Wrong {
         };
         let suggestion = unknown.and_then(|unknown| nearest(unknown, names));
         let suggestion = suggestion.map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
-        let words = WORDS
-            .iter()
-            .fold(message.clone(), |message, (name, words)| {
-                message.replace(&format!("expected {name}"), &format!("expected {words}"))
-            });
-        ConfigError::Field(format!("{source}: {words}{suggestion}"))
+        ConfigError::Field(format!("{source}: {}{suggestion}", in_words(&message)))
     }
 }
 
-/// What types of numbers are for people.
-const WORDS: [(&str, &str); 5] = [
-    ("usize", "a whole number"),
-    ("u64", "a whole number"),
-    ("u32", "a whole number"),
-    ("f32", "a number"),
-    ("f64", "a number"),
-];
+/// Whether a setting is for a layer that is there, whoever put it there.
+fn is_of_layer(path: &str) -> bool {
+    path.starts_with("model.layers.")
+}
+
+/// The way from `outer` to `inner`, if it leads there; both are keys and list positions joined by dots.
+fn below<'a>(inner: &'a str, outer: &str) -> Option<&'a str> {
+    match inner.strip_prefix(outer)? {
+        rest if rest.is_empty() || outer.is_empty() => Some(rest),
+        rest => rest.strip_prefix('.'),
+    }
+}
+
+/// How serde shows a value that it did not expect.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("string {text:?}"),
+        Value::Array(_) => "type: sequence".into(),
+        Value::Table(_) => "type: map".into(),
+        value => format!("`{value}`"),
+    }
+}
+
+/// A message of serde without the names of types.
+fn in_words(message: &str) -> String {
+    let Some((before, expected)) = message.split_once(", expected ") else {
+        return message.to_string();
+    };
+    let words = match expected {
+        "usize" | "u64" | "u32" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a sequence" => "a list",
+        expected if expected.starts_with("struct ") || expected.contains("enum ") => "a table",
+        expected => expected,
+    };
+    format!("{before}, expected {words}")
+}
 
 #[cfg(test)]
 mod tests {
@@ -334,6 +368,46 @@ mod tests {
         }
     }
 
+    /// Of several settings that lie near, that with the value is named, or the last that was laid over the others.
+    #[test]
+    fn settings_that_are_right_are_not_blamed() {
+        for (pairs, told) in [
+            (
+                &["model.layers.1.width=20.5", "model.layers.1.omega_0=2"][..],
+                "--set model.layers.1.width: invalid type: floating point `20.5`",
+            ),
+            (
+                &[
+                    "model.layers.1.width=-3",
+                    "model.layers=[{kind=\"sine\", width=8}, {kind=\"sine\", width=8}]",
+                ],
+                "--set model.layers.1.width: invalid value: integer `-3`",
+            ),
+            (
+                &["model.layers=[{kind=\"sine\", width=8}, {kind=\"sine\", width=\"x\"}]"],
+                "--set model.layers: model.layers.1: invalid type: string \"x\"",
+            ),
+            (
+                &["training={seed=3}", "training.batchsize=4"],
+                "--set training.batchsize: unknown field `batchsize`",
+            ),
+            (
+                &["training=3"],
+                "--set training: invalid type: integer `3`, expected a table",
+            ),
+        ] {
+            let mut request = Request {
+                model: Some("siren".into()),
+                ..Request::default()
+            };
+            for pair in pairs {
+                request.set_pair(pair).unwrap();
+            }
+            let error = error(&request);
+            assert!(error.starts_with(told), "{pairs:?}: {error}");
+        }
+    }
+
     #[test]
     fn what_is_wrong_in_a_file_is_told_with_its_name_and_the_layer() {
         let folder = tempfile::tempdir().unwrap();
@@ -349,7 +423,11 @@ mod tests {
             "{}: model.layers.1: invalid type: string \"wide\"",
             file.display()
         );
-        let error = error(&request);
-        assert!(error.starts_with(&told), "{error}");
+        assert!(error(&request).starts_with(&told), "{}", error(&request));
+        // A flag that has nothing to do with it, whatever it has in common with the sentence.
+        let mut request = request;
+        request.set("model.layers.1.omega_0", 64.0);
+        request.set("model.layers.0.width", 64);
+        assert!(error(&request).starts_with(&told), "{}", error(&request));
     }
 }

@@ -283,7 +283,7 @@ fn changes(resolved: &Resolved, signal: &SignalFacts) -> Vec<String> {
     };
     // Of a recipe that a file alone has, nothing else is known.
     let preset = Preset::find(&recipe.model.preset);
-    if !preset.is_ok_and(|preset| preset.has_recipe(whose, signal.kind)) {
+    if !preset.is_ok_and(|preset| preset.recipes().contains_key(whose)) {
         return Vec::new();
     }
     let Ok(other) = resolve_alone(&theirs, signal) else {

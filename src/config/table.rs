@@ -14,19 +14,12 @@ pub(super) fn merge(under: &mut Table, over: Table) {
     }
 }
 
-/// The value at `path` (keys and list positions joined by dots), or nothing.
-pub(super) fn get<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
-    let (first, rest) = path
-        .split_once('.')
-        .map_or((path, None), |(first, rest)| (first, Some(rest)));
-    let mut place = table.get(first)?;
-    for key in rest.into_iter().flat_map(|rest| rest.split('.')) {
-        place = match place {
-            Value::Array(list) => list.get(key.parse::<usize>().ok()?)?,
-            place => place.get(key)?,
-        };
-    }
-    Some(place)
+/// What lies in `value` at `path` (keys and list positions joined by dots), or nothing.
+pub(super) fn get<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(value, |place, key| match place {
+        Value::Array(list) => list.get(key.parse::<usize>().ok()?),
+        place => place.get(key),
+    })
 }
 
 /// Sets the value at `path` (keys and list positions joined by dots), making tables on the way.

@@ -61,17 +61,17 @@ addEventListener("load", async () => {
 
     // Zoom
     const view = document.querySelector(".stage .view"), images = all(".stage .view img, .slider .view img");
-    // The numbers along the first picture, and along all others.
-    const numbers = () => {
-      const texts = all(".stage .view, .slider .view").map((view) => [...view.querySelectorAll(".axes span")].map((span) => span.textContent).join(", "));
-      return texts.filter((text, i) => text !== texts[i - 1]);
+    // The numbers along every picture of the stage and the slider, and where they are.
+    const marks = () => {
+      const marks = (view) => [...view.querySelectorAll(".axes span")].map((span) => [span.textContent, span.style.left || span.style.bottom]);
+      return { transform: images[0].style.transform, views: all(".stage .view, .slider .view").map(marks) };
     };
     const state = () => [...new Set(images.map((image) => image.style.transform))];
     if (view) {
       const place = view.getBoundingClientRect();
       const middle = { clientX: place.left + place.width / 2, clientY: place.top + place.height / 2, bubbles: true, cancelable: true };
       found.transforms = [state()];
-      found.numbers = [numbers()];
+      found.marks = [marks()];
       for (let i = 0; i < 8; i++) view.dispatchEvent(new WheelEvent("wheel", { ...middle, deltaY: -200 }));
       found.transforms.push(state());
       found.coarse = view.classList.contains("coarse");
@@ -85,7 +85,8 @@ addEventListener("load", async () => {
       found.transforms.push(state());
       view.dispatchEvent(new KeyboardEvent("keydown", { key: "+", bubbles: true }));
       found.transforms.push(state());
-      found.numbers.push(numbers());
+      for (const key of ["ArrowDown", "ArrowRight"]) view.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+      found.marks.push(marks());
       view.dispatchEvent(new KeyboardEvent("keydown", { key: "0", bubbles: true }));
       // Two fingers, whose distance doubles.
       const finger = (type, pointerId, x) => view.dispatchEvent(new PointerEvent(type, { ...middle, clientX: middle.clientX + x, pointerId, pointerType: "touch" }));

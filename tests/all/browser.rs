@@ -292,27 +292,60 @@ fn sounds_play_in_a_browser() {
     }
     assert!(transforms(&found).len() > 3);
 
-    // Of all pictures, then of the slider, which is wider and may have more; at first, and after + in the middle.
-    let numbers = |step: usize, unit: &str| -> Vec<f64> {
-        let texts = list(&found["numbers"][step]);
-        assert!(matches!(texts.len(), 1 | 2), "{found}");
-        let values = texts[0].as_str().unwrap().split(", ");
-        let values = values.filter_map(|text| text.strip_suffix(&format!(" {unit}")));
-        values.map(|value| value.parse().unwrap()).collect()
-    };
-    let rate = layout["sample_rate"].as_f64().unwrap();
-    for (unit, end) in [("s", seconds), ("kHz", rate / 2000.0)] {
-        let (whole, part) = (numbers(0, unit), numbers(1, unit));
-        assert!(whole.len() > 1 && !part.is_empty(), "{found}");
-        // Rounded up by a window, of whose half an axis begins later.
-        assert!(
-            whole.iter().all(|v| (0.0..end * 1.05).contains(v)),
-            "{found}"
-        );
-        let (low, high) = (0.25 / 1.5 * end, 1.25 / 1.5 * end);
-        let is_seen = |v: &f64| (low..high * 1.05).contains(v);
-        assert!(part.iter().all(is_seen) && whole != part, "{found}");
+    // Windows of 2048 samples, 512 apart, whose middles the times are; bins of 1/2048 of the rate.
+    let (rate, frames) = (
+        layout["sample_rate"].as_f64().unwrap(),
+        layout["frames"].as_f64().unwrap(),
+    );
+    let windows = ((frames - 2048.0) / 512.0).ceil() + 1.0;
+    let first = (1024.0 - 256.0) / rate;
+    let half_bin = 0.5 * rate / 2048.0 / 1000.0;
+    let axes = [
+        (" s", [first, first + windows * 512.0 / rate]),
+        (" kHz", [-half_bin, rate / 2000.0 + half_bin]),
+    ];
+    // At first, then zoomed and moved away from the middle.
+    for marks in list(&found["marks"]) {
+        let transform = marks["transform"].as_str().unwrap();
+        let numbers: Vec<f64> = transform
+            .split(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-'))
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        let [x, y, scale] = numbers[..] else {
+            panic!("{transform}");
+        };
+        let begins = [x / 100.0, 1.0 - y / 100.0 - scale];
+        // Original, reconstruction and error, and the slider.
+        let views = list(&marks["views"]);
+        assert_eq!(views.len(), 4);
+        assert!(views[0] == views[1] && views[0] == views[2], "{found}");
+        for ((unit, [low, high]), begin) in axes.iter().zip(begins) {
+            for view in views {
+                let mut count = 0;
+                for mark in list(view) {
+                    let text = mark[0].as_str().unwrap();
+                    let Some(value) = text.strip_suffix(unit) else {
+                        continue;
+                    };
+                    count += 1;
+                    let value: f64 = value.parse().unwrap();
+                    let place = mark[1].as_str().unwrap().trim_end_matches('%');
+                    let expected = 100.0 * (begin + scale * (value - low) / (high - low));
+                    let place: f64 = place.parse().unwrap();
+                    assert!(
+                        (place - expected).abs() < 0.01,
+                        "{mark} at {transform}, not {expected}"
+                    );
+                    assert!((0.0..100.0).contains(&place));
+                }
+                assert!(count > 0, "no numbers in{unit} at {transform}: {found}");
+            }
+        }
     }
+    let [whole, moved] = list(&found["marks"]) else {
+        panic!("{found}");
+    };
+    assert_ne!(whole["views"], moved["views"]);
 }
 
 /// Thirteen curves, of which a pointer over all of them shows twelve, and the twelve lowest below all.

@@ -68,22 +68,39 @@ impl Contender {
 }
 
 impl Compare {
-    /// The models asked for, with every group replaced by those of it that are not named themselves and have the recipe asked for, on a kind of signals.
+    /// Models and groups as they were named.
     ///
     /// # Errors
-    /// [`CliError::Usage`] when recipes are named twice over, a model is, or none is left.
-    pub(super) fn contenders(&self, kind: &str) -> Result<Contenders, CliError> {
-        let named: Vec<Contender> = self
-            .models
-            .iter()
-            .map(|name| Contender::new(name))
-            .collect();
+    /// [`CliError::Usage`] when recipes are named twice over, or a model is.
+    pub(super) fn named(&self) -> Result<Vec<Contender>, CliError> {
         let with_recipe = self.models.iter().find(|name| name.contains(':'));
         if let (Some(name), Some(recipe)) = (with_recipe, &self.flags.recipe) {
             return Err(CliError::Usage(format!(
                 "--models {name} and --recipe {recipe} both name a recipe; give one of them"
             )));
         }
+        let named: Vec<Contender> = self
+            .models
+            .iter()
+            .map(|name| Contender::new(name))
+            .collect();
+        let is_model = |contender: &&Contender| Preset::group(&contender.model).is_none();
+        let models: Vec<&Contender> = named.iter().filter(is_model).collect();
+        match twice(&models) {
+            Some(contender) => Err(CliError::Usage(format!(
+                "--models names {} twice",
+                contender.name()
+            ))),
+            None => Ok(named),
+        }
+    }
+
+    /// The models asked for, with every group replaced by those of it that are not named themselves and have the recipe asked for, on a kind of signals.
+    ///
+    /// # Errors
+    /// Those of [`Compare::named`], and [`CliError::Usage`] when none is left.
+    pub(super) fn contenders(&self, kind: &str) -> Result<Contenders, CliError> {
+        let named = self.named()?;
         let (mut all, mut left_out): (Vec<Contender>, Vec<Contender>) = Default::default();
         for contender in &named {
             let Some(group) = Preset::group(&contender.model) else {
@@ -114,12 +131,6 @@ impl Compare {
             return Err(CliError::Usage(format!(
                 "no model of --models {} has the recipe asked for on {kind}s",
                 self.models.join(",")
-            )));
-        }
-        if let Some(contender) = twice(&all) {
-            return Err(CliError::Usage(format!(
-                "--models names {} twice",
-                contender.name()
             )));
         }
         Ok(Contenders { all, left_out })

@@ -88,6 +88,7 @@ impl Compare {
         if goes_on && is_of_others(&path) {
             return Err(FolderError::OfOthers(path.join(folder::COMPARE)).into());
         }
+        self.named()?;
         let seeds = self.seeds()?;
         let mut plan = Plan {
             inputs: Vec::new(),
@@ -106,7 +107,7 @@ impl Compare {
             goes_on,
             earlier: Vec::new(),
         };
-        let mut said = Vec::new();
+        let mut kinds_told = Vec::new();
         for (input, name) in files.iter().zip(&names) {
             let place = match names.len() {
                 1 => Path::new(""),
@@ -115,7 +116,7 @@ impl Compare {
             let planned = self.plan_input(input, place, &plan, &seeds, talk, device)?;
             let kind = planned.layout.kind();
             let left_out = self.contenders(kind)?.left_out;
-            if !left_out.is_empty() && left_out != said {
+            if !left_out.is_empty() && !kinds_told.contains(&kind) {
                 let names: Vec<String> = left_out.iter().map(Contender::name).collect();
                 let recipe = match &self.flags.recipe {
                     Some(recipe) => format!("recipe called {recipe}"),
@@ -126,7 +127,7 @@ impl Compare {
                     names.join(", ")
                 ));
             }
-            said = left_out;
+            kinds_told.push(kind);
             plan.inputs.push(planned);
         }
         // One input may lie where the results of another go.

@@ -109,7 +109,8 @@ fn play(sound: &Sound, room: usize, notes: &mut Vec<String>) -> Result<Vec<u8>, 
     })
 }
 
-/// Time and frequency along a spectrogram. A column is as wide as the hop between windows and lies around the middle of its window.
+/// Time and frequency along a spectrogram. A window counts for as long as the hop to the next, around its middle; a frequency for the distance to
+/// the next.
 fn axes(layout: &SoundLayout) -> [PictureAxis; 2] {
     let rate = f64::from(layout.sample_rate);
     let first = (WINDOW - HOP) as f64 / 2.0;

@@ -131,6 +131,11 @@ function stage(section, axes) {
     });
   }
   apply();
+  if (axes) {
+    // In a wider view there is room for more numbers.
+    const resized = new ResizeObserver(apply);
+    views.forEach((view) => resized.observe(view));
+  }
   return apply;
 }
 
