@@ -146,6 +146,14 @@ impl Blocks {
             .for_each(|(value, &point)| *value = self.between(point));
     }
 
+    /// [`Blocks::interpolate`] as a field.
+    pub(super) fn field<E>(&self) -> impl FnMut(&[f32], &mut [f32]) -> Result<(), E> + '_ {
+        |points, values| {
+            self.interpolate(points, values);
+            Ok(())
+        }
+    }
+
     fn between(&self, point: [f32; 3]) -> f32 {
         // Points lie at the centres of their cells.
         let place = self.lattice.index_at(point).map(|x| x - 0.5);

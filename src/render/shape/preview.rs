@@ -29,6 +29,9 @@ pub struct View {
     pub colouring: Colouring,
     /// Darkens hollows; only for fields whose values are distances, in the units of the coordinates.
     pub occlusion: bool,
+    /// Rays meet the surface between the values of the lattice, so that the field is evaluated where they end alone; for pixels not much
+    /// smaller than its spacing.
+    pub through_lattice: bool,
 }
 
 /// Towards the lights, as right, up and towards the eye, and their colours.
@@ -42,8 +45,14 @@ const GROUND: Vec3 = [0.08, 0.065, 0.055];
 const ALBEDO: Vec3 = [0.66, 0.62, 0.58];
 /// The background at the top and at the bottom.
 const BACKGROUND: [Vec3; 2] = [[0.91, 0.92, 0.94], [0.66, 0.68, 0.71]];
-/// Samples along each axis of a pixel at an edge.
-const SUBPIXELS: usize = 3;
+/// Samples of a pixel at an edge, as parts of its sides. No two share a row or a column, so that upright and level edges have five
+/// shades.
+const SUBPIXELS: [[f32; 2]; 4] = [
+    [0.125, 0.625],
+    [0.375, 0.125],
+    [0.625, 0.875],
+    [0.875, 0.375],
+];
 /// The largest share of pixels at edges that are sampled more finely: of a surface that is rough all over it would take minutes and show no more.
 const MOST_EDGES: f32 = 0.25;
 /// The difference of linear light between neighbouring pixels from which on they are an edge.
@@ -77,18 +86,12 @@ pub fn preview<E>(
     if edges.len() as f32 > MOST_EDGES * colours.len() as f32 {
         return Ok(picture(&colours, view.size));
     }
-    let part = |i: usize| (i as f32 + 0.5) / SUBPIXELS as f32;
     let inner: Vec<[f32; 2]> = edges
         .iter()
-        .flat_map(|&i| {
-            (0..SUBPIXELS * SUBPIXELS).map(move |s| {
-                let within = [part(s % SUBPIXELS), part(s / SUBPIXELS)];
-                place([i % size, i / size], within, size)
-            })
-        })
+        .flat_map(|&i| SUBPIXELS.map(|within| place([i % size, i / size], within, size)))
         .collect();
     let samples = shade(field, blocks, camera, view, &inner)?;
-    for (&i, samples) in edges.iter().zip(samples.chunks(SUBPIXELS * SUBPIXELS)) {
+    for (&i, samples) in edges.iter().zip(samples.chunks(SUBPIXELS.len())) {
         let sum = samples.iter().fold([0.0; 3], |sum, &c| add(sum, c));
         colours[i] = scale(sum, 1.0 / samples.len() as f32);
     }
@@ -147,7 +150,10 @@ fn shade<E>(
     places: &[[f32; 2]],
 ) -> Result<Vec<Vec3>, E> {
     let rays: Vec<Ray> = places.par_iter().map(|&place| camera.ray(place)).collect();
-    let distances = trace(field, blocks, &rays)?;
+    let distances = match view.through_lattice {
+        true => trace(&mut blocks.field(), blocks, &rays)?,
+        false => trace(field, blocks, &rays)?,
+    };
     let met: Vec<usize> = (0..rays.len())
         .filter(|&i| distances[i].is_finite())
         .collect();

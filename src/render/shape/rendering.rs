@@ -202,6 +202,7 @@ impl ShapeLayout {
             size: PREVIEW,
             colouring: Colouring::Clay,
             occlusion: self.target.is_distance(),
+            through_lattice: true,
         };
         let [azimuth, elevation] = Scene::VIEWPOINT;
         let camera = Camera::new(&outline, up, azimuth, elevation);
@@ -213,11 +214,7 @@ impl ShapeLayout {
             ..view
         };
         // From the values of the lattice: a turn takes tens of millions, and shows less than they hold.
-        let mut between = |points: &[f32], values: &mut [f32]| {
-            blocks.interpolate(points, values);
-            Ok::<(), RenderError>(())
-        };
-        let turn = orbit(&mut between, blocks, up, &small)?;
+        let turn = orbit::<RenderError>(&mut blocks.field(), blocks, up, &small)?;
         let [still_name, turn_name] = [FILES.companions[0], FILES.companions[1]];
         Ok(vec![
             (still_name, encode_png(still)?),
@@ -390,6 +387,7 @@ impl Renderable for ShapeLayout {
                     size,
                     colouring,
                     occlusion: self.target.is_distance(),
+                    through_lattice: false,
                 };
                 preview(&mut function, &blocks, &camera, &view)?
             }

@@ -304,6 +304,7 @@ fn view(colouring: Colouring) -> View {
         size: 96,
         colouring,
         occlusion: true,
+        through_lattice: false,
     }
 }
 
@@ -333,6 +334,28 @@ fn pictures_show_the_surface_where_it_is() {
         let width = middle.iter().filter(|on| **on).count();
         assert!((84..=94).contains(&width), "{width}");
     }
+}
+
+/// Away from its outline a picture through the lattice is that of the field; a spacing is three pixels here.
+#[test]
+fn a_fine_lattice_shows_what_the_field_does() {
+    let mut field = field(torus);
+    let Ok(blocks) = Blocks::find(&mut field, &Lattice::cube(32).unwrap(), Search::Sampled(2));
+    let camera = Camera::new(&blocks.outline(), UpAxis::Z, 30.0, 20.0);
+    let of_field = view(Colouring::Clay);
+    let through_lattice = View {
+        through_lattice: true,
+        ..of_field
+    };
+    let [exact, fast] = [of_field, through_lattice].map(|view| {
+        let Ok(picture) = preview(&mut field, &blocks, &camera, &view);
+        picture
+    });
+    let differences = exact.iter().zip(fast.iter()).map(|(&a, &b)| a.abs_diff(b));
+    let large = differences.clone().filter(|&d| d > 8).count();
+    let mean = differences.map(f64::from).sum::<f64>() / exact.len() as f64;
+    assert!(large * 100 < exact.len() && mean < 2.0, "{large} {mean}");
+    assert!(exact != fast);
 }
 
 #[test]
