@@ -9,7 +9,7 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
     /// How many columns, from the left, hold words and not numbers.
     pub words: usize,
-    /// Row and column of the cells that are bold in LaTeX: the best ones.
+    /// Row and column of the cells that are bold in Markdown and LaTeX: the best ones.
     pub bold: Vec<[usize; 2]>,
 }
 
@@ -19,7 +19,8 @@ impl Table {
         let escaped = |cells: &[String]| -> Vec<String> {
             cells.iter().map(|cell| markdown_cell(cell)).collect()
         };
-        let rows: Vec<Vec<String>> = self.rows.iter().map(|row| escaped(row)).collect();
+        let rows = self.rows.iter().map(|row| escaped(row)).collect();
+        let rows = self.emphasized(rows, |cell| format!("**{cell}**"));
         let width = |column: usize| {
             rows.iter()
                 .map(|row| row[column].chars().count())
@@ -65,23 +66,31 @@ impl Table {
     /// A LaTeX `tabular` that needs no package; a dash stands alone in its cell.
     pub fn latex(&self) -> String {
         let line = |cells: &Vec<String>| format!("{} \\\\\n", cells.join(" & "));
-        let cells = |cells: &Vec<String>| cells.iter().map(|cell| latex_cell(cell)).collect();
-        let row = |(row, texts): (usize, &Vec<String>)| {
-            let mut texts: Vec<String> = cells(texts);
-            let bold = self.bold.iter().filter(|[bold, _]| *bold == row);
-            bold.for_each(|[_, column]| texts[*column] = format!("\\textbf{{{}}}", texts[*column]));
-            line(&texts)
-        };
+        let escaped = |cells: &Vec<String>| cells.iter().map(|cell| latex_cell(cell)).collect();
+        let rows = self.rows.iter().map(escaped).collect();
+        let rows = self.emphasized(rows, |cell| format!("\\textbf{{{cell}}}"));
         let columns = (0..self.header.len()).map(|column| match column < self.words {
             true => 'l',
             false => 'r',
         });
-        let rows: String = self.rows.iter().enumerate().map(row).collect();
+        let rows: String = rows.iter().map(line).collect();
         format!(
             "\\begin{{tabular}}{{{}}}\n\\hline\n{}\\hline\n{rows}\\hline\n\\end{{tabular}}\n",
             columns.collect::<String>(),
-            line(&cells(&self.header))
+            line(&escaped(&self.header))
         )
+    }
+
+    /// Rows like [`Self::rows`], with the cells changed that are bold.
+    fn emphasized(
+        &self,
+        mut rows: Vec<Vec<String>>,
+        bold: impl Fn(&str) -> String,
+    ) -> Vec<Vec<String>> {
+        for &[row, column] in &self.bold {
+            rows[row][column] = bold(&rows[row][column]);
+        }
+        rows
     }
 }
 

@@ -5,11 +5,14 @@ use serde_json::{Value, json};
 use super::cli_fit::presets;
 use super::program::{Ended, Place, TINY, repository};
 
-/// The cells of a Markdown table; the second row is the rule.
+/// The cells of a Markdown table, without the marks of the best; the second row is the rule.
 pub fn cells(table: &str) -> Vec<Vec<&str>> {
     table
         .lines()
-        .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
+        .map(|row| {
+            let cells = row.trim_matches('|').split('|');
+            cells.map(|cell| cell.trim().trim_matches('*')).collect()
+        })
         .collect()
 }
 

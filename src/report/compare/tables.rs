@@ -15,7 +15,7 @@ pub(in crate::report) const RUNNING: &str = "running_psnr_db";
 const DEVIATION: &str = " sd";
 
 impl CompareReport {
-    /// For people, as Markdown: the tables of [`Self::tables`], with headings where there are several, and why fits failed.
+    /// For people, as Markdown: the tables of [`Self::tables`], the best in bold, with headings where there are several, and why fits failed.
     pub fn markdown(&self) -> String {
         let tables = self.text(Table::markdown, |title, table| {
             // What stands between < and > would be taken for a tag.

@@ -65,38 +65,38 @@ fn means_are_over_the_inputs_that_every_model_has() {
     let expected = "\
 ## a
 
-| model   | seed | parameters | bytes | steps | seconds | psnr_db | psnr_db sd |   ssim |
-| ------- | ---: | ---------: | ----: | ----: | ------: | ------: | ---------: | -----: |
-| bicubic |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 |
-| siren   |    0 |      1,200 | 5,000 |    30 |     2.0 |   20.00 |          - | 0.5000 |
-| siren   |    1 |      1,200 | 5,000 |    30 |     2.1 |   21.00 |          - | 0.5000 |
-| bicubic | mean |          - |     - |     - |       - |   25.00 |          - | 0.5000 |
-| siren   | mean |      1,200 | 5,000 |    30 |     2.0 |   20.50 |      0.707 | 0.5000 |
+| model   | seed | parameters | bytes | steps | seconds |   psnr_db | psnr_db sd |       ssim |
+| ------- | ---: | ---------: | ----: | ----: | ------: | --------: | ---------: | ---------: |
+| bicubic |    - |          - |     - |     - |       - | **25.00** |          - | **0.5000** |
+| siren   |    0 |      1,200 | 5,000 |    30 |     2.0 |     20.00 |          - | **0.5000** |
+| siren   |    1 |      1,200 | 5,000 |    30 |     2.1 |     21.00 |          - | **0.5000** |
+| bicubic | mean |          - |     - |     - |       - | **25.00** |          - | **0.5000** |
+| siren   | mean |      1,200 | 5,000 |    30 |     2.0 |     20.50 |      0.707 | **0.5000** |
 
 ## b
 
-| model   | seed | parameters | bytes | steps | seconds | psnr_db | psnr_db sd |   ssim |
-| ------- | ---: | ---------: | ----: | ----: | ------: | ------: | ---------: | -----: |
-| bicubic |    - |          - |     - |     - |       - |   25.00 |          - | 0.5000 |
-| siren   |    0 |      1,200 | 5,000 |    30 |     3.0 |   30.00 |          - | 0.5000 |
-| siren   |    1 |      1,200 | 5,000 |    30 |     3.4 |   34.00 |          - | 0.5000 |
-| bicubic | mean |          - |     - |     - |       - |   25.00 |          - | 0.5000 |
-| siren   | mean |      1,200 | 5,000 |    30 |     3.2 |   32.00 |      2.828 | 0.5000 |
+| model   | seed | parameters | bytes | steps | seconds |   psnr_db | psnr_db sd |       ssim |
+| ------- | ---: | ---------: | ----: | ----: | ------: | --------: | ---------: | ---------: |
+| bicubic |    - |          - |     - |     - |       - |     25.00 |          - | **0.5000** |
+| siren   |    0 |      1,200 | 5,000 |    30 |     3.0 |     30.00 |          - | **0.5000** |
+| siren   |    1 |      1,200 | 5,000 |    30 |     3.4 | **34.00** |          - | **0.5000** |
+| bicubic | mean |          - |     - |     - |       - |     25.00 |          - | **0.5000** |
+| siren   | mean |      1,200 | 5,000 |    30 |     3.2 | **32.00** |      2.828 | **0.5000** |
 
 ## c
 
-| model               | seed | parameters | bytes | steps | seconds | psnr_db |   ssim |
-| ------------------- | ---: | ---------: | ----: | ----: | ------: | ------: | -----: |
-| bicubic             |    - |          - |     - |     - |       - |   25.00 | 0.5000 |
-| siren               |    0 |      1,200 | 5,000 |    30 |     4.0 |   40.00 | 0.5000 |
-| siren (interrupted) |    1 |      1,200 | 5,000 |    30 |     9.0 |   90.00 | 0.5000 |
+| model               | seed | parameters | bytes | steps | seconds |   psnr_db |       ssim |
+| ------------------- | ---: | ---------: | ----: | ----: | ------: | --------: | ---------: |
+| bicubic             |    - |          - |     - |     - |       - |     25.00 | **0.5000** |
+| siren               |    0 |      1,200 | 5,000 |    30 |     4.0 |     40.00 | **0.5000** |
+| siren (interrupted) |    1 |      1,200 | 5,000 |    30 |     9.0 | **90.00** | **0.5000** |
 
 ## Means over 2 of 3 inputs and 2 seeds
 
-| model   | parameters | bytes | steps | seconds | psnr_db | psnr_db sd |   ssim | rank | wins |
-| ------- | ---------: | ----: | ----: | ------: | ------: | ---------: | -----: | ---: | ---: |
-| bicubic |          - |     - |     - |       - |   25.00 |          - | 0.5000 | 1.50 |    1 |
-| siren   |      1,200 | 5,000 |    30 |     2.6 |   26.25 |      1.768 | 0.5000 | 1.50 |    1 |
+| model   | parameters | bytes | steps | seconds |   psnr_db | psnr_db sd |       ssim | rank | wins |
+| ------- | ---------: | ----: | ----: | ------: | --------: | ---------: | ---------: | ---: | ---: |
+| bicubic |          - |     - |     - |       - |     25.00 |          - | **0.5000** | 1.50 |    1 |
+| siren   |      1,200 | 5,000 |    30 |     2.6 | **26.25** |      1.768 | **0.5000** | 1.50 |    1 |
 ";
     assert_eq!(report.markdown(), expected);
     let mut older = report.clone();
@@ -268,6 +268,8 @@ fn kinds_have_means_and_places_of_their_own() {
     for (best, times) in [("0.30", 6), ("0.2000", 3)] {
         let bold = format!("\\textbf{{{best}}}");
         assert_eq!(latex.matches(&bold).count(), times, "{latex}");
+        let bold = format!("**{best}**");
+        assert_eq!(markdown.matches(&bold).count(), times, "{markdown}");
     }
     // An input that lacks a fit is left out ...
     report.inputs[3].models.remove(1);
@@ -315,7 +317,7 @@ b.png,image,wire,paper,failed,0,,,,,,,,,,,,training diverged
     let folders = ComparedFit::folders(crate::report::to_json(&report).as_bytes());
     assert_eq!(folders.unwrap(), ["siren"]);
     assert!(ComparedFit::folders(b"{").is_err());
-    let row = "| wire (failed) |          - |     - |     - |       - |      - |\n";
+    let row = "| wire (failed) |          - |     - |     - |       - |          - |\n";
     let failed = "\nFailed: b/wire: training diverged\n";
     assert!(report.markdown().ends_with(&format!("{row}{failed}")));
     assert!(
