@@ -114,8 +114,12 @@ fn play(sound: &Sound, room: usize, notes: &mut Vec<String>) -> Result<Vec<u8>, 
 fn axes(layout: &SoundLayout) -> [PictureAxis; 2] {
     let rate = f64::from(layout.sample_rate);
     let first = (WINDOW - HOP) as f64 / 2.0;
-    let columns = Stft::windows(layout.frames as usize);
-    let seconds = [first, first + (columns * HOP) as f64].map(|sample| sample / rate);
+    let samples = match Stft::windows(layout.frames as usize) {
+        // The only window is about all of the sound, and may be longer.
+        1 => [0.0, f64::from(layout.frames)],
+        columns => [first, first + (columns * HOP) as f64],
+    };
+    let seconds = samples.map(|sample| sample / rate);
     let kilohertz = [-0.5, BINS as f64 - 0.5].map(|bin| bin * rate / WINDOW as f64 / 1000.0);
     [("s", seconds), ("kHz", kilohertz)].map(|(unit, ends)| PictureAxis { unit, ends })
 }
@@ -198,6 +202,10 @@ mod tests {
         // Bins of 8000 / 2048 Hz, the last at half the rate.
         let half = 0.5 * 8.0 / 2048.0;
         assert!(close(frequency.ends, [-half, 4.0 + half]));
+        // One window, filled up with zeros, is about the 0.125 s that there are.
+        let frames = 1000;
+        let [time, _] = axes(&SoundLayout { frames, ..layout });
+        assert!(close(time.ends, [0.0, 0.125]));
     }
 
     #[test]
