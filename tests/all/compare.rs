@@ -106,7 +106,7 @@ fn a_comparison_has_a_table_a_summary_and_a_folder_for_each_model() {
     }
     // A model alone gives what it gives in a comparison.
     let line = format!(
-        "fit icon.png --model {} --params 10k --steps 5 --batch 512 --device cpu --seed 4 --out alone",
+        "fit icon.png --model {} --params 10k --steps 5 --batch 512 --device cpu --seed 4 -o alone",
         models[0]
     );
     place.run(&line).done();

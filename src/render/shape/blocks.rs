@@ -136,20 +136,15 @@ impl Blocks {
         self.present().into_iter().flat_map(corners).collect()
     }
 
-    /// The field at `points` `[n, 3]`, to `values` `[n]`, linearly along each axis between the values that are held; far outside where none is.
-    pub fn interpolate(&self, points: &[f32], values: &mut [f32]) {
-        let (points, _) = points.as_chunks::<3>();
-        values
-            .par_iter_mut()
-            .zip(points)
-            .with_min_len(1024)
-            .for_each(|(value, &point)| *value = self.between(point));
-    }
-
-    /// [`Blocks::interpolate`] as a field.
+    /// The field as its values tell it: linear along each axis between those that are held, far outside where none is.
     pub(super) fn field<E>(&self) -> impl FnMut(&[f32], &mut [f32]) -> Result<(), E> + '_ {
         |points, values| {
-            self.interpolate(points, values);
+            let (points, _) = points.as_chunks::<3>();
+            values
+                .par_iter_mut()
+                .zip(points)
+                .with_min_len(1024)
+                .for_each(|(value, &point)| *value = self.between(point));
             Ok(())
         }
     }
