@@ -18,7 +18,7 @@ use super::{CliError, Outcome, command_line, interrupt, print};
 use crate::device::{self, Chosen};
 use crate::report::{
     CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedModel, InputReport,
-    OffSize, RunReport, curves_svg, to_json,
+    OffSize, RunReport, curves_svg, distinct, to_json,
 };
 use crate::train::StoppedBy;
 
@@ -198,13 +198,19 @@ impl<'a> Comparison<'a> {
             means: Vec::new(),
             failures: Vec::new(),
         });
+        // Runs of an earlier call may have been made elsewhere.
+        let runs = plan.inputs.iter().flat_map(|input| &input.runs);
+        let devices = runs.map(|run| match &run.finished {
+            Some(report) => &*report.device,
+            None => &*device.name,
+        });
         Self {
             talk,
             device,
             plan,
             report: CompareReport {
                 command: command_line::of_this_process(),
-                device: device.name.clone(),
+                device: distinct(devices).join("; "),
                 recipe: plan.recipe.clone(),
                 holdout: plan.holdout,
                 seeds: plan.seeds.clone(),

@@ -72,15 +72,18 @@ impl Session<'_> {
         let stopped_by = self.train(name, &training, &layout, &mut state)?;
         if stopped_by == StoppedBy::Interrupt {
             self.talk.say(&format!(
-                "{name}: interrupted after {} steps; what was learnt is kept and is now drawn; press Ctrl-C again to leave the drawing to --resume",
+                "{name}: interrupted after step {}; what was learnt is kept and is now drawn; press Ctrl-C again to leave the drawing to --resume",
                 state.step
             ));
         }
         let restorations = state.restorations();
         if restorations > 0 {
-            self.talk.say(&format!(
-                "{name}: taken back to an earlier state {restorations} times"
-            ));
+            let often = match restorations {
+                1 => "once".to_string(),
+                count => format!("{count} times"),
+            };
+            self.talk
+                .say(&format!("{name}: taken back to an earlier state {often}"));
         }
 
         // Before anything is drawn, which may take longer than somebody waits.
@@ -244,25 +247,30 @@ impl Session<'_> {
             return Err(self.other_run(difference));
         }
         let checkpoint = self.folder.read(folder::CHECKPOINT)?;
+        let is_finished = report.as_ref().is_some_and(|report| {
+            report.training.stopped_by != StoppedBy::Interrupt && self.is_whole(report)
+        });
         if let Some(bytes) = &checkpoint {
             let training = self
                 .resolved
                 .recipe
                 .training
                 .training(self.signal.samples());
-            self.resumed(&training, bytes)
-                .map_err(|error| match error {
-                    CheckpointError::OtherRecipe(difference) => self.other_run(difference),
-                    CheckpointError::OtherContent => was_another(),
-                    CheckpointError::Damaged(reason) => damaged(folder::CHECKPOINT, reason).into(),
-                })?;
+            match self.resumed(&training, bytes) {
+                Ok(_) => (),
+                // Nothing is left to do that it would be needed for.
+                Err(CheckpointError::Damaged(_)) if is_finished => (),
+                Err(CheckpointError::Damaged(reason)) => {
+                    return Err(damaged(folder::CHECKPOINT, reason).into());
+                }
+                Err(CheckpointError::OtherRecipe(difference)) => {
+                    return Err(self.other_run(difference));
+                }
+                Err(CheckpointError::OtherContent) => return Err(was_another()),
+            }
         }
         match report {
-            Some(report)
-                if report.training.stopped_by != StoppedBy::Interrupt && self.is_whole(&report) =>
-            {
-                Ok(Some(report))
-            }
+            Some(report) if is_finished => Ok(Some(report)),
             Some(_) if checkpoint.is_none() => {
                 Err(FolderError::NoCheckpoint(self.folder.path().to_owned()).into())
             }

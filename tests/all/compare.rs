@@ -9,10 +9,8 @@ use super::program::{Ended, Place, TINY, repository};
 pub fn cells(table: &str) -> Vec<Vec<&str>> {
     table
         .lines()
-        .map(|row| {
-            let cells = row.trim_matches('|').split('|');
-            cells.map(|cell| cell.trim().trim_matches('*')).collect()
-        })
+        .map(|row| row.trim_matches('|').split('|'))
+        .map(|cells| cells.map(|cell| cell.trim_matches([' ', '*'])).collect())
         .collect()
 }
 

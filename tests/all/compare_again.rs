@@ -159,6 +159,12 @@ fn what_is_lost_of_a_finished_run_is_made_again_and_what_is_damaged_is_said() {
     assert!(page.contains("What siren made of it is not shown: c/siren/reconstruction.png"));
     assert!(page.contains("is cut off"), "{page}");
 
+    // A run that is finished is not gone on with.
+    let checkpoint = place.bytes("c/siren/checkpoint.safetensors");
+    place.write("c/siren/checkpoint.safetensors", &checkpoint[..100]);
+    let again = place.run(&line).done();
+    assert!(again.stderr.contains("read back"), "{again:?}");
+
     let mut report = place.json("c/siren/report.json");
     let here = report["device"].as_str().unwrap().to_string();
     report["device"] = json!("another");
@@ -199,6 +205,59 @@ fn files_that_lie_where_the_results_of_an_input_go_are_kept() {
         .failed(1, &["compare.json is damaged", "--force"]);
     place.run(&format!("{line} --force")).done();
     assert!(place.json("out/compare/compare.json")["inputs"].is_array());
+
+    // A table of another program is not gone on from.
+    let theirs = r#"{ "inputs": ["a.txt"] }"#;
+    place.write("out/compare/compare.json", theirs);
+    place.run(&line).failed(1, &["compare.json", "--force"]);
+    assert_eq!(place.text("out/compare/compare.json"), theirs);
+}
+
+/// Read back is what has the same bits; where it was made is said.
+#[test]
+fn a_comparison_names_every_device_that_it_ran_on() {
+    let place = Place::new();
+    let line = format!("compare icon.png --models siren --out c {TINY}");
+    let run = |line: &str, threads: &str| {
+        let mut command = place.command(line);
+        command.env("RAYON_NUM_THREADS", threads);
+        place.end(line, &mut command).done()
+    };
+    run(&line, "1");
+    let again = run(&line.replace("siren", "siren,relu"), "2");
+    assert!(again.stderr.contains("read back"), "{again:?}");
+    let device = place.json("c/compare.json")["device"].clone();
+    let devices: Vec<&str> = device.as_str().unwrap().split("; ").collect();
+    let [one, two] = devices[..] else {
+        panic!("{device}");
+    };
+    assert!(
+        one.contains("1 thread") && two.contains("2 threads"),
+        "{device}"
+    );
+}
+
+#[test]
+fn names_that_are_misspelt_are_told_with_the_nearest() {
+    let place = Place::new();
+    for (flags, words) in [
+        (
+            "--models clasical",
+            ["\"clasical\"", "did you mean \"classical\""],
+        ),
+        (
+            "--models siren,all:papr",
+            ["\"papr\"", "did you mean \"paper\""],
+        ),
+        (
+            "--models siren --seeds 2 --set training.seed=7",
+            ["--seeds", "training.seed"],
+        ),
+    ] {
+        place
+            .run(&format!("compare icon.png {flags} --out c {TINY}"))
+            .refused(2, &words);
+    }
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod numbers;
 mod optimizers;
 mod page;
 mod page_columns;
+mod page_inputs;
 mod picture_files;
 mod program;
 mod recipes;

@@ -4,7 +4,8 @@ use super::super::CliError;
 use super::super::session::model;
 use super::{Compare, SizeMatch};
 use crate::config::{
-    DEFAULT_PURPOSE, DEFAULT_RECIPE, Preset, Request, Resolved, SignalFacts, check, is_end, resolve,
+    DEFAULT_PURPOSE, DEFAULT_RECIPE, Family, PRESETS, Preset, Request, Resolved, SignalFacts,
+    check, is_end, nearest, resolve,
 };
 use crate::signal::Signal;
 
@@ -38,10 +39,10 @@ pub(super) struct Entry {
 
 impl Contender {
     fn new(name: &str) -> Self {
-        let (model, recipe) = match name.split_once(':') {
+        let (model, recipe) = match name.trim().split_once(':') {
             Some((model, DEFAULT_RECIPE)) => (model, None),
             Some((model, recipe)) => (model, Some(recipe.to_string())),
-            None => (name, None),
+            None => (name.trim(), None),
         };
         Self {
             model: model.to_string(),
@@ -71,7 +72,7 @@ impl Compare {
     /// Models and groups as they were named.
     ///
     /// # Errors
-    /// [`CliError::Usage`] when recipes are named twice over, or a model is.
+    /// [`CliError::Usage`] when recipes are named twice over, or a model is, or there is no such model or, for a group, no such recipe.
     pub(super) fn named(&self) -> Result<Vec<Contender>, CliError> {
         let with_recipe = self.models.iter().find(|name| name.contains(':'));
         if let (Some(name), Some(recipe)) = (with_recipe, &self.flags.recipe) {
@@ -84,6 +85,13 @@ impl Compare {
             .iter()
             .map(|name| Contender::new(name))
             .collect();
+        for contender in &named {
+            check_name(&contender.model)?;
+            let recipe = contender.recipe.as_ref().or(self.flags.recipe.as_ref());
+            if let (Some(recipe), Some(_)) = (recipe, Preset::group(&contender.model)) {
+                check_recipe_of_group(recipe)?;
+            }
+        }
         let is_model = |contender: &&Contender| Preset::group(&contender.model).is_none();
         let models: Vec<&Contender> = named.iter().filter(is_model).collect();
         match twice(&models) {
@@ -228,6 +236,48 @@ impl Compare {
         }
         Ok(entries)
     }
+}
+
+/// What groups of models are called.
+fn groups() -> impl Iterator<Item = &'static str> {
+    let families = Family::ALL.into_iter().map(|family| family.name());
+    std::iter::once("all").chain(families)
+}
+
+/// Checks that a model or a group has this name.
+fn check_name(name: &str) -> Result<(), CliError> {
+    let presets = PRESETS.iter().map(|preset| preset.name);
+    let known: Vec<&str> = groups().chain(presets).collect();
+    if known.contains(&name) {
+        return Ok(());
+    }
+    let suggestion = nearest(name, known.iter().copied());
+    let suggestion = suggestion.map(|nearest| format!("; did you mean {nearest:?}?"));
+    Err(CliError::Usage(format!(
+        "--models: there is no model or group called {name:?}; there are {}{}",
+        known.join(", "),
+        suggestion.unwrap_or_default()
+    )))
+}
+
+/// Checks that some model has a recipe of this name.
+fn check_recipe_of_group(recipe: &str) -> Result<(), CliError> {
+    let recipes = PRESETS
+        .iter()
+        .flat_map(|preset| preset.recipes().into_keys());
+    let mut known: Vec<String> = recipes.chain([DEFAULT_RECIPE.to_string()]).collect();
+    known.sort();
+    known.dedup();
+    if known.iter().any(|known| known == recipe) {
+        return Ok(());
+    }
+    let suggestion = nearest(recipe, known.iter().map(String::as_str));
+    let suggestion = suggestion.map(|nearest| format!("; did you mean {nearest:?}?"));
+    Err(CliError::Usage(format!(
+        "no model has a recipe called {recipe:?}; there are {}{}",
+        known.join(", "),
+        suggestion.unwrap_or_default()
+    )))
 }
 
 /// Models for a purpose, or with the recipes of their authors, have the sizes and budgets that these need.

@@ -62,7 +62,13 @@ pub(super) struct PlannedRun {
 fn is_of_others(folder: &Path) -> bool {
     let bytes = std::fs::read(folder.join(folder::COMPARE)).unwrap_or_default();
     let value = serde_json::from_slice::<serde_json::Value>(&bytes);
-    value.is_ok_and(|value| !value["inputs"].is_array())
+    let is_ours = |input: &serde_json::Value| {
+        input["input"]["path"].is_string() && input["models"].is_array()
+    };
+    value.is_ok_and(|value| {
+        let inputs = value["inputs"].as_array();
+        !inputs.is_some_and(|inputs| inputs.iter().all(is_ours))
+    })
 }
 
 /// What is fitted, decoded.
@@ -167,6 +173,12 @@ impl Compare {
 
     /// The seeds asked for: a single number says how many.
     fn seeds(&self) -> Result<Vec<u32>, CliError> {
+        let settings = self.flags.request()?.settings;
+        if !self.seeds.is_empty() && settings.iter().any(|(path, _)| path == "training.seed") {
+            return Err(CliError::Usage(
+                "--seeds and --set training.seed both name seeds; give one of them".into(),
+            ));
+        }
         match *self.seeds {
             [count @ 1..=MOST_SEEDS] => Ok((0..count).collect()),
             [count] => Err(CliError::Usage(format!(

@@ -6,7 +6,7 @@ use super::super::CliError;
 use super::super::folder;
 #[cfg(doc)]
 use super::super::folder::FolderError;
-use super::gather::{parse, read};
+use super::gather::{parse, place_of, read};
 use crate::report::{
     CompareReport, ComparedFailure, ComparedFit, ComparedInput, ComparedModel, InputReport,
     OffSize, RunReport, distinct,
@@ -38,10 +38,20 @@ impl FoundRun {
     /// Whether it is another fit of the same model to the same input, and not one with another seed alone.
     fn is_other(&self, other: &Self) -> bool {
         self.label != other.label
-            && self.input.path == other.input.path
+            && self.has_input_of(other)
             && self.report.model.name == other.report.model.name
             && self.report.training.recipe == other.report.training.recipe
             && (self.report.seed == other.report.seed || self.recipe != other.recipe)
+    }
+
+    /// Whether it is of the same signal: by its content, however it is named, and by its name where the content is not known.
+    fn has_input_of(&self, other: &Self) -> bool {
+        let layout = |run: &Self| run.input.clone().without_target().layout;
+        layout(self) == layout(other)
+            && match (self.report.checksum, other.report.checksum) {
+                (Some(one), Some(other)) => one == other,
+                _ => self.input.path == other.input.path,
+            }
     }
 
     /// Whether it is of the same model by the same recipe and in the same place, on another input or with another seed.
@@ -173,6 +183,8 @@ impl Found {
             let mut runs = self.runs.iter();
             runs.any(|one| one.is_beside(run) && self.runs.iter().any(|other| one.is_other(other)))
         };
+        // The first run of every input of the comparison.
+        let mut first: Vec<&FoundRun> = Vec::new();
         for run in &self.runs {
             let name = run.name(same_recipe);
             let model = match clashes(run) {
@@ -181,7 +193,19 @@ impl Found {
             };
             let mut fit = ComparedFit::new(&run.report, run.folder.display().to_string());
             fit.caveats.off_size = run.off_size;
-            let input = index_of(&mut report, &run.input);
+            let input = first.iter().position(|known| known.has_input_of(run));
+            let input = input.unwrap_or_else(|| {
+                first.push(run);
+                let mut input = run.input.clone();
+                let is_named = |known: &ComparedInput| known.input.path == input.path;
+                if report.inputs.iter().any(is_named) {
+                    // Another file that was called the same from where it was fitted.
+                    let checksum = run.report.checksum;
+                    let place = place_of(&input.path, &run.folder, checksum);
+                    input.path = place.display().to_string();
+                }
+                begin(&mut report, input)
+            });
             report.add(
                 input,
                 ComparedModel {
@@ -192,7 +216,9 @@ impl Found {
             );
         }
         for (input, failure) in &self.failures {
-            let input = index_of(&mut report, input);
+            let mut known = report.inputs.iter();
+            let known = known.position(|known| known.input.path == input.path);
+            let input = known.unwrap_or_else(|| begin(&mut report, input.clone()));
             let mut failure = failure.clone();
             if let Some(recipe) = failure.recipe.as_ref().filter(|_| !same_recipe)
                 && !failure.model.contains(':')
@@ -205,14 +231,10 @@ impl Found {
     }
 }
 
-/// The index of an input in a comparison, to which it is added if it is new.
-fn index_of(report: &mut CompareReport, input: &InputReport) -> usize {
-    let mut known = report.inputs.iter();
-    if let Some(index) = known.position(|known| known.input.path == input.path) {
-        return index;
-    }
+/// Adds an input to a comparison; its index.
+fn begin(report: &mut CompareReport, input: InputReport) -> usize {
     report.inputs.push(ComparedInput {
-        input: input.clone(),
+        input,
         models: Vec::new(),
         means: Vec::new(),
         failures: Vec::new(),

@@ -105,7 +105,7 @@ impl Gathered {
             return Ok(PageInput::default());
         }
         let runs = input.models.iter().map(|model| match &model.fit {
-            Some(fit) => self.run(&fit.folder),
+            Some(fit) => self.run(&fit.folder, &input.input.path),
             None => Ok(None),
         });
         let runs = runs.collect::<Result<Vec<Option<PageRun>>, CliError>>()?;
@@ -189,7 +189,11 @@ impl Gathered {
         folder: &Path,
         runs: &[Option<PageRun>],
     ) -> Result<Box<dyn Signal>, String> {
-        let path = &place_of(&input.path, folder);
+        let fitted = runs.iter().flatten().filter_map(|run| run.report.checksum);
+        let fitted: Vec<u32> = fitted.collect();
+        // Of a reduced signal the checksum is not that of the file.
+        let checksum = fitted.first().filter(|_| self.report.holdout.is_none());
+        let path = &place_of(&input.path, folder, checksum.copied());
         let lost = |why: String| format!("Neither the original nor errors are shown: {why}.");
         let original = signal::load(path).map_err(|error| lost(error.to_string()))?;
         let another = || Err(lost(format!("{} is another file now", input.path)));
@@ -200,9 +204,8 @@ impl Gathered {
             return another();
         }
         let is_fitted = |signal: &dyn Signal| {
-            let fitted = runs.iter().flatten().filter_map(|run| run.report.checksum);
-            let fitted: Vec<u32> = fitted.collect();
-            fitted.is_empty() || fitted.contains(&signal.checksum())
+            let checksum = signal.checksum();
+            fitted.iter().all(|fitted| *fitted == checksum)
         };
         match self.report.holdout {
             None if is_fitted(original.as_ref()) => Ok(original),
@@ -215,8 +218,8 @@ impl Gathered {
         }
     }
 
-    /// The run in a folder, if it is still there.
-    fn run(&self, place: &str) -> Result<Option<PageRun>, CliError> {
+    /// The run in a folder, if it is still there; `input` is what the comparison calls what was fitted or reduced.
+    fn run(&self, place: &str, input: &str) -> Result<Option<PageRun>, CliError> {
         let folder = self.root.join(place);
         let path = folder.join(folder::REPORT);
         let Some(bytes) = read(&path)? else {
@@ -226,11 +229,17 @@ impl Gathered {
         let recipe_path = folder.join(folder::RECIPE);
         let recipe = read(&recipe_path)?.unwrap_or_default();
         let recipe = String::from_utf8_lossy(&recipe).into_owned();
+        let fitted = place_of(&report.input.path, &folder, report.checksum);
+        let fitted = match fitted.exists() || self.report.holdout.is_some() {
+            true => fitted,
+            // The file may have another name since.
+            false => place_of(input, &folder, report.checksum),
+        };
         let command = match recipe.is_empty() {
             true => String::new(),
             false => format!(
                 "inr fit {} --config {} --out {}{}",
-                quoted_path(&place_of(&report.input.path, &folder).display().to_string()),
+                quoted_path(&fitted.display().to_string()),
                 quoted_path(&recipe_path.display().to_string()),
                 again(&folder),
                 // An adapter may have another number elsewhere.
@@ -250,15 +259,32 @@ impl Gathered {
 }
 
 /// Where the input of a run is that was called `path` when it was made: there, or, called from another folder now, at that path from a folder above
-/// that of the run, whose own files are results.
-fn place_of(path: &str, folder: &Path) -> PathBuf {
+/// that of the run, whose own files are results. Of several files the first is taken that has the content of `checksum`.
+pub(super) fn place_of(path: &str, folder: &Path, checksum: Option<u32>) -> PathBuf {
     let named = PathBuf::from(path);
-    if named.is_absolute() || named.exists() {
+    if named.is_absolute() {
         return named;
     }
     let folder = folder.canonicalize().unwrap_or_default();
-    let mut places = folder.ancestors().skip(1).map(|above| above.join(path));
-    places.find(|place| place.is_file()).unwrap_or(named)
+    let above = folder.ancestors().skip(1).map(|above| above.join(path));
+    let mut places: Vec<PathBuf> = Vec::new();
+    for place in std::iter::once(named.clone()).chain(above) {
+        let is_same = |known: &PathBuf| known.canonicalize().ok() == place.canonicalize().ok();
+        if place.is_file() && !places.iter().any(is_same) {
+            places.push(place);
+        }
+    }
+    let has_content = |place: &&PathBuf| {
+        let content = signal::load(place).map(|signal| signal.checksum());
+        content.ok() == checksum
+    };
+    let found = match places.len() {
+        // Nothing to choose from, which is nearly always so, or nothing to choose by.
+        0 | 1 => None,
+        _ if checksum.is_none() => None,
+        _ => places.iter().find(has_content),
+    };
+    found.or(places.first()).unwrap_or(&named).clone()
 }
 
 /// The file called `stem` in a folder, with whichever ending it has.

@@ -8,8 +8,8 @@ use super::{Page, PageInput};
 use crate::render::PackedMesh;
 use crate::report::compare::ComparedInput;
 
-/// Digits of a value in a chart.
-const DIGITS: i32 = 5;
+/// Digits of a value in a chart: so many that two decimals of it are those of the value but where it lies between them.
+const DIGITS: i32 = 9;
 
 /// The content of the data element.
 pub(super) fn json(page: &Page, styles: &Styles) -> String {
@@ -111,10 +111,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_keep_five_digits_and_words_their_order() {
-        assert_eq!(rounded(-31.415_926), -31.416);
-        assert_eq!(rounded(0.001_234_567), 0.001_234_6);
-        assert_eq!(rounded(123_456.7), 123_460.0);
+    fn numbers_keep_nine_digits_and_words_their_order() {
+        assert_eq!(rounded(-31.415_926_535_9), -31.415_926_5);
+        assert_eq!(rounded(0.001_234_567_894), 0.001_234_567_89);
+        // Not 14.775, which would be 14.78.
+        assert_eq!(rounded(14.774_996), 14.774_996);
+        assert_eq!(rounded(12_345_678_912.0), 12_345_678_900.0);
         assert!(rounded(f64::INFINITY).is_infinite());
         // 1, 258 = 0x0102 and 65535: bytes 01 00 02 01 ff ff.
         assert_eq!(words(&[[1, 258, 65_535]]), "AQACAf//");

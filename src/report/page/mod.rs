@@ -97,7 +97,9 @@ fn rows(report: &CompareReport) -> impl Iterator<Item = &ComparedModel> {
 
 fn title(report: &CompareReport) -> String {
     let fitted = rows(report).filter(|row| row.fit.is_some());
-    let names = distinct(fitted.map(|row| &*row.model));
+    let failures = report.inputs.iter().flat_map(|input| &input.failures);
+    let failed = failures.map(|failure| &*failure.model);
+    let names = distinct(fitted.map(|row| &*row.model).chain(failed));
     let models = match names.len() {
         0 => "Nothing yet".to_string(),
         1..=4 => list(&names),
