@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::CliError;
 use super::folder::{self, Folder, FolderError};
 use super::interrupt::{self, AtOnce};
-use super::talk::{Talk, format_duration};
+use super::talk::{Talk, format_duration, format_times};
 use crate::config::{Recipe, Resolved};
 use crate::device::{Chosen, is_same_arithmetic};
 use crate::model::Parameters;
@@ -18,7 +18,9 @@ use crate::report::{
     to_json,
 };
 use crate::signal::{Layout, Signal};
-use crate::train::{self, CheckpointError, Event, Flow, Run, State, StoppedBy, Training};
+use crate::train::{
+    self, CheckpointError, CurvePoint, Event, Flow, Run, State, StoppedBy, Training,
+};
 
 /// What is fitted, how, where to, and who is told.
 pub(super) struct Session<'a> {
@@ -70,6 +72,8 @@ impl Session<'_> {
         self.folder.write(folder::RECIPE, text.as_bytes())?;
 
         let stopped_by = self.train(name, &training, &layout, &mut state)?;
+        // Of a run that was finished before nothing was told, and the file may be lost.
+        self.write_curve(&state.curve)?;
         if stopped_by == StoppedBy::Interrupt {
             self.talk.say(&format!(
                 "{name}: interrupted after step {}; what was learnt is kept and is now drawn; press Ctrl-C again to leave the drawing to --resume",
@@ -78,10 +82,7 @@ impl Session<'_> {
         }
         let restorations = state.restorations();
         if restorations > 0 {
-            let often = match restorations {
-                1 => "once".to_string(),
-                count => format!("{count} times"),
-            };
+            let often = format_times(restorations);
             self.talk
                 .say(&format!("{name}: taken back to an earlier state {often}"));
         }
@@ -358,6 +359,11 @@ impl Session<'_> {
         })
     }
 
+    fn write_curve(&self, points: &[CurvePoint]) -> Result<(), FolderError> {
+        let lines: String = points.iter().map(metrics_line).collect();
+        self.folder.write(folder::METRICS, lines.as_bytes())
+    }
+
     fn train(
         &self,
         name: &str,
@@ -383,8 +389,7 @@ impl Session<'_> {
                         point.running_psnr_db
                     ));
                     points.push(point);
-                    let lines: String = points.iter().map(metrics_line).collect();
-                    self.folder.write(folder::METRICS, lines.as_bytes())
+                    self.write_curve(&points)
                 }
                 Event::Restored {
                     step,

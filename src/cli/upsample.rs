@@ -27,7 +27,7 @@ Examples:
   inr upsample out/knot-hash-kan --resolution 384 -o knot.glb
 
 The file goes into the run's folder unless -o is given; its path is printed. A smaller size is
-averaged over each pixel, and a lower rate is low-passed, so that nothing aliases.")]
+averaged over each pixel, at up to 16x16 points, and a lower rate is low-passed, against aliases.")]
 pub(super) struct Upsample {
     /// The folder of a run, or a model file
     model: PathBuf,

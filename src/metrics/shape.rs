@@ -29,7 +29,7 @@ pub struct SurfaceDistance {
     pub normal_consistency: f64,
 }
 
-/// The intersection over union |A ∩ B| / |A ∪ B| of two volumes, given as inside or not at the same points; 1 when both are empty.
+/// The intersection over union |A ∩ B| / |A ∪ B| of two volumes, given as inside or not at the same points; NaN when both are empty.
 ///
 /// # Panics
 /// If the slices differ in length.

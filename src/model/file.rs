@@ -193,6 +193,12 @@ impl Model {
             return Err(damaged("its layers have no parameters".into()));
         }
         // Looked at before memory is taken for what the layers claim.
+        network
+            .check_size()
+            .map_err(|source| ModelFileError::Network {
+                path: path.to_owned(),
+                source,
+            })?;
         if held < expected {
             return Err(damaged(format!(
                 "its layers have {expected} parameters, but it holds {held}"

@@ -279,7 +279,15 @@ impl Network {
     /// # Errors
     /// [`NetworkError::Untrained`], [`NetworkError::TooLarge`].
     pub fn check_size(&self) -> Result<(), NetworkError> {
+        let layers = self.layers_with_d_in();
+        // What layers derive for their fast form takes memory as well.
+        let prepared = layers
+            .map(|(config, d_in)| config.layer().tile_memory(d_in).prepared)
+            .fold(0, usize::saturating_add);
         match self.parameter_count() {
+            1..=MOST_PARAMETERS if prepared > MOST_PARAMETERS => {
+                Err(NetworkError::TooLarge { found: prepared })
+            }
             0 => Err(NetworkError::Untrained),
             1..=MOST_PARAMETERS => Ok(()),
             found => Err(NetworkError::TooLarge { found }),
@@ -303,7 +311,10 @@ impl Network {
                     kind: config.kind().to_string(),
                     d_in,
                     d_out: config.layer().d_out(d_in),
-                    parameters: specs.iter().map(|s| s.count()).sum(),
+                    parameters: specs
+                        .iter()
+                        .map(|s| s.count())
+                        .fold(0, usize::saturating_add),
                     shapes: specs
                         .into_iter()
                         .map(|s| (s.name.to_string(), s.shape))

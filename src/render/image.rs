@@ -240,6 +240,14 @@ pub(super) const FILES: KindFiles = KindFiles {
     companions: &[ERROR_PICTURE],
 };
 
+/// A picture in the bit depth of one that it is compared with. Of float black is 0 and white 1, whatever its own extremes are.
+fn comparable(mut image: Image, depth: BitDepth) -> Result<Image, RenderError> {
+    if image.layout.bit_depth == BitDepth::F32 && depth != BitDepth::F32 {
+        image.layout.range = BitDepth::F32.range();
+    }
+    Ok(image_file::convert_bit_depth(&image, depth)?)
+}
+
 impl Renderable for ImageLayout {
     fn reconstruct(
         &self,
@@ -272,9 +280,18 @@ impl Renderable for ImageLayout {
             )));
         }
         let grid = Grid::whole(self, [other.width, other.height])?;
-        let image = render(self, field, &grid, engine, progress)?;
-        let image = image_file::convert_bit_depth(&image, other.bit_depth)?;
-        Ok(Rendering::Image(image))
+        let are_whole = [self, other].iter().all(|l| l.bit_depth != BitDepth::F32);
+        let rendered = match are_whole {
+            // Not rounded to the fewer levels of the fitted picture first.
+            true => ImageLayout {
+                bit_depth: other.bit_depth,
+                range: other.bit_depth.range(),
+                ..self.clone()
+            },
+            false => self.clone(),
+        };
+        let image = render(&rendered, field, &grid, engine, progress)?;
+        Ok(Rendering::Image(comparable(image, other.bit_depth)?))
     }
 
     fn upsample(
@@ -313,8 +330,7 @@ impl Renderable for ImageLayout {
 
     fn take(&self, signal: &dyn Signal) -> Result<Rendering, RenderError> {
         let image: &Image = downcast(signal, "a picture")?;
-        let image = image_file::convert_bit_depth(image, self.bit_depth)?;
-        Ok(Rendering::Image(image))
+        Ok(Rendering::Image(comparable(image.clone(), self.bit_depth)?))
     }
 
     fn exhibit(

@@ -179,6 +179,36 @@ fn a_model_and_its_reconstruction_measure_as_the_report_says() {
     assert_eq!(same, json!({ "psnr_db": null, "ssim": 1.0 }));
 }
 
+/// Of float 0 is black and 1 white, however far the values of a picture go.
+#[test]
+fn pictures_of_other_bit_depths_are_compared_value_by_value() {
+    let place = Place::new();
+    let grey = |x: u32, y: u32| ((x + 16 * y) % 128) as u8;
+    let dark = image::RgbImage::from_fn(16, 16, |x, y| image::Rgb([grey(x, y); 3]));
+    dark.save(place.path("r.png")).unwrap();
+    let float = |x: u32, y: u32| image::Rgb([f32::from(grey(x, y)) / 255.0; 3]);
+    let float = image::Rgb32FImage::from_fn(16, 16, float);
+    float.save(place.path("r.exr")).unwrap();
+    let deep = |x: u32, y: u32| image::Rgb([u16::from(grey(x, y)) * 257; 3]);
+    let deep = image::ImageBuffer::<image::Rgb<u16>, _>::from_fn(16, 16, deep);
+    deep.save(place.path("d.png")).unwrap();
+    for pair in ["r.exr r.png", "r.png d.png", "d.png r.png", "r.exr d.png"] {
+        let found = place.run(&format!("eval {pair}")).done().stdout;
+        assert_eq!(found, "psnr_db inf\nssim 1.0000\n", "{pair}");
+    }
+}
+
+/// What a network of an 8-bit picture has between its levels counts beside 16 bits.
+#[test]
+fn a_model_is_measured_with_the_bit_depth_of_the_reference() {
+    let place = fitted();
+    place
+        .run("upsample run --device cpu --scale 1 --bit-depth 16 -o deep.png")
+        .done();
+    let same = place.run("eval run deep.png --device cpu --json").done();
+    assert_eq!(same.json()["psnr_db"], Value::Null);
+}
+
 #[test]
 fn a_model_is_measured_at_the_size_of_the_reference() {
     let place = fitted();

@@ -127,11 +127,19 @@ fn files_that_are_no_models() {
             (h["d_in"], h["d_out"]) = (2.into(), 2.into());
         }),
     );
+    // 3 d_in + 3 would be 2 where numbers begin again behind the largest.
+    place.write(
+        "endless.safetensors",
+        changed(&|h| {
+            h["layers"] = serde_json::json!([{"kind": "linear"}]);
+            (h["d_in"], h["d_out"]) = (6_148_914_691_236_517_205_u64.into(), 3.into());
+        }),
+    );
     let mut unknown = whole.clone();
     let end = unknown.len();
     unknown[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
     place.write("unknown.safetensors", unknown);
-    let cases: [(&str, &[&str]); 17] = [
+    let cases: [(&str, &[&str]); 18] = [
         (
             "missing.safetensors",
             &["cannot read the model", "missing.safetensors"],
@@ -149,13 +157,14 @@ fn files_that_are_no_models() {
         ("weightless.safetensors", &["its layers have no parameters"]),
         (
             "unknown.safetensors",
-            &["its weights are not all finite numbers"],
+            &["weights are not all finite numbers"],
         ),
         (
             "run/checkpoint.safetensors",
             &["is the checkpoint of a run", "model.safetensors"],
         ),
         ("wide.safetensors", &["wide.safetensors"]),
+        ("endless.safetensors", &["endless.safetensors"]),
         ("signal.safetensors", &["smell", "update inr"]),
         (
             "channels.safetensors",

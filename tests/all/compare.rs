@@ -445,10 +445,8 @@ fn several_seeds_have_a_folder_each_and_a_deviation() {
         (&summary["seeds"], &summary["means"]),
         (&json!([5]), &json!([]))
     );
-    assert_eq!(
-        place.json("out/icon-compare/siren-seed5/report.json")["seed"],
-        5
-    );
+    let report = place.json("out/icon-compare/siren-seed5/report.json");
+    assert_eq!(report["seed"], 5);
 }
 
 #[test]

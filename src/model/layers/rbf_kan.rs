@@ -3,7 +3,7 @@
 //!
 //! The M centres t_m lie evenly on [-R, R], h = 2R/(M − 1) apart.
 //! Shapes: x `[n, d_in]`, c `[M (+1), d_in, d_out]`, b `[d_out]`, y `[n, d_out]`.
-//! Init: c in N(0, gain² / (M d_in)), b = 0.
+//! Init: c in N(0, gain² / (M d_in)), with `residual` N(0, gain² / ((M + 1) d_in)), b = 0.
 //! Derivative: dy_j = Σ c_mij (−2 (x_i − t_m)/h²) exp(−((x_i − t_m)/h)²) dx_i.
 
 use burn::tensor::Tensor;

@@ -68,6 +68,7 @@ pub(super) enum Format {
 impl Format {
     /// The format of a file by its first bytes, or by the ending of its name where those say nothing.
     pub fn of(head: &[u8], extension: &str) -> Option<Self> {
+        let head = text::without_mark(head);
         let starts = |magic: &[u8]| head.starts_with(magic);
         if starts(b"ply\n") || starts(b"ply\r") {
             Some(Self::Ply)

@@ -457,12 +457,22 @@ fn flat_and_boundless_extents_are_no_accident() {
 /// An editor's byte order mark is no part of the first word.
 #[test]
 fn a_byte_order_mark_is_passed_over() {
-    let text = "\u{feff}v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n";
-    let content = Format::Obj.read(text.as_bytes(), &mut Vec::new()).unwrap();
-    let Content::Mesh(mesh) = content else {
-        panic!("a mesh")
-    };
-    assert_eq!((mesh.vertices.len(), mesh.faces.len()), (3, 1));
+    for (format, text) in [
+        (Format::Obj, "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"),
+        (Format::Off, "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n"),
+        (
+            Format::Stl,
+            "solid x\nfacet normal 0 0 1\nouter loop\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendloop\nendfacet\nendsolid x\n",
+        ),
+    ] {
+        let bytes = format!("\u{feff}{text}").into_bytes();
+        let extension = format.name().to_ascii_lowercase();
+        assert_eq!(Format::of(&bytes, &extension), Some(format));
+        let Ok(Content::Mesh(mesh)) = format.read(&bytes, &mut Vec::new()) else {
+            panic!("a mesh of {extension}")
+        };
+        assert_eq!((mesh.vertices.len(), mesh.faces.len()), (3, 1));
+    }
 }
 
 /// A ball of radius 3 in a grid of 24 cells a side: the sides are those of the ball.

@@ -14,6 +14,7 @@ pub(super) fn keyword(head: &[u8]) -> Option<&'static str> {
 }
 
 pub(super) fn read(bytes: &[u8]) -> Result<Mesh, Fault> {
+    let bytes = text::without_mark(bytes);
     let Some(keyword) = keyword(bytes) else {
         return Fault::damaged("it does not begin with OFF");
     };

@@ -13,7 +13,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Mesh, Fault> {
     let mut corners = Vec::new();
     match binary(bytes) {
         Some(triangles) => corners.extend(triangles),
-        None if is_word(bytes.trim_ascii_start(), b"solid") => {
+        None if is_word(text::without_mark(bytes).trim_ascii_start(), b"solid") => {
             let mut closed = false;
             for (line, text) in text::lines(bytes) {
                 let mut words = text.split_ascii_whitespace();

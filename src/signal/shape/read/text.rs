@@ -7,11 +7,14 @@ use super::Fault;
 /// What editors of some systems put before the first word of a text: the byte order mark in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// A text without its byte order mark.
+pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
+}
+
 /// Lines that are not empty, without what follows `#`, with their numbers from 1.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &str)> {
-    bytes
-        .strip_prefix(BYTE_ORDER_MARK)
-        .unwrap_or(bytes)
+    without_mark(bytes)
         .split(|&byte| byte == b'\n')
         .enumerate()
         .filter_map(|(number, line)| {
