@@ -193,17 +193,17 @@ impl Model {
             return Err(damaged("its layers have no parameters".into()));
         }
         // Looked at before memory is taken for what the layers claim.
+        if held < expected {
+            return Err(damaged(format!(
+                "its layers have {expected} parameters, but it holds {held}"
+            )));
+        }
         network
             .check_size()
             .map_err(|source| ModelFileError::Network {
                 path: path.to_owned(),
                 source,
             })?;
-        if held < expected {
-            return Err(damaged(format!(
-                "its layers have {expected} parameters, but it holds {held}"
-            )));
-        }
         let mut parameters = network.initialize(header.seed);
         fill(&mut parameters, &tensors).map_err(damaged)?;
         if !parameters.is_finite() {

@@ -310,6 +310,21 @@ fn a_wrong_model_file_is_told_from_the_others() {
     assert!(nowhere.to_string().contains("no/such/model.safetensors"));
 }
 
+/// Layers without parameters take memory for what they derive: here 32,768 times 65,536 numbers.
+#[test]
+fn layers_without_parameters_are_not_without_a_size() {
+    let layers = json!([
+        {"kind": "fourier-features", "frequencies": 32768, "sigma": 1.0},
+        {"kind": "fourier-features", "frequencies": 32768, "sigma": 1.0},
+        {"kind": "linear"},
+    ]);
+    let layers: Vec<LayerConfig> = serde_json::from_value(layers).unwrap();
+    let network = Network::new(layers, 2, 3, &Hints::default()).unwrap();
+    assert_eq!(network.parameter_count(), 65_536 * 3 + 3);
+    let error = network.check_size().unwrap_err().to_string();
+    assert!(error.contains("at most 100000000"), "{error}");
+}
+
 /// A header that asks for far more numbers than the file holds is refused before they are made.
 #[test]
 fn a_model_file_cannot_ask_for_more_memory_than_it_has_tensors() {
