@@ -145,7 +145,7 @@ fn format_rate(samples_per_second: f64) -> String {
     }
 }
 
-/// Seconds, for people: 7s, 2m05s, 1h02m.
+/// How often, for people: once, 3 times.
 pub(super) fn format_times(count: u32) -> String {
     match count {
         1 => "once".into(),
@@ -153,6 +153,7 @@ pub(super) fn format_times(count: u32) -> String {
     }
 }
 
+/// Seconds, for people: 7s, 2m05s, 1h02m.
 pub(super) fn format_duration(seconds: f64) -> String {
     let duration = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
     match duration.as_secs() {

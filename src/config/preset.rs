@@ -108,6 +108,9 @@ presets![
 ];
 
 impl Preset {
+    /// The group of every preset.
+    const ALL: &str = "all";
+
     /// The preset called `name`.
     ///
     /// # Errors
@@ -126,11 +129,16 @@ impl Preset {
             })
     }
 
+    /// What [`Self::group`] knows.
+    pub fn groups() -> impl Iterator<Item = &'static str> {
+        std::iter::once(Self::ALL).chain(Family::ALL.into_iter().map(Family::name))
+    }
+
     /// The presets that a name stands for in a comparison: `all`, or the name of a family; none for any other name.
     pub fn group(name: &str) -> Option<Vec<&'static Self>> {
         let family = Family::ALL.into_iter().find(|family| family.name() == name);
         match (name, family) {
-            ("all", _) => Some(PRESETS.iter().collect()),
+            (Self::ALL, _) => Some(PRESETS.iter().collect()),
             (_, Some(family)) => {
                 let presets = PRESETS.iter();
                 Some(

@@ -132,12 +132,13 @@ fn what_is_lost_of_a_finished_run_is_made_again_and_what_is_damaged_is_said() {
     let line = format!("compare icon.png --models siren --out c {TINY}");
     place.run(&line).done();
     let before = place.files("c");
-    for file in ["reconstruction.png", "model.safetensors"] {
+    let lost = ["reconstruction.png", "model.safetensors", "metrics.jsonl"];
+    for file in lost {
         std::fs::remove_file(place.path("c/siren").join(file)).unwrap();
     }
     let again = place.run(&line).done();
     assert!(again.stderr.contains("resuming at step 20"), "{again:?}");
-    for file in ["reconstruction.png", "model.safetensors"] {
+    for file in lost {
         let path = std::path::Path::new("siren").join(file);
         let found = place.files("c");
         let own = |files: &std::collections::BTreeMap<_, Vec<u8>>| {

@@ -23,6 +23,7 @@ mod layers;
 mod learning;
 mod links;
 mod metrics;
+mod model_errors;
 mod models;
 mod numbers;
 mod optimizers;

@@ -1,11 +1,13 @@
 //! Who takes part in a comparison: models, each by a recipe, resolved for a signal.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::super::CliError;
 use super::super::session::model;
 use super::{Compare, SizeMatch};
 use crate::config::{
-    DEFAULT_PURPOSE, DEFAULT_RECIPE, Family, PRESETS, Preset, Request, Resolved, SignalFacts,
-    check, is_end, nearest, resolve,
+    DEFAULT_PURPOSE, DEFAULT_RECIPE, PRESETS, Preset, Request, Resolved, SignalFacts, check,
+    is_end, nearest, resolve,
 };
 use crate::signal::Signal;
 
@@ -85,8 +87,10 @@ impl Compare {
             .iter()
             .map(|name| Contender::new(name))
             .collect();
+        let presets = PRESETS.iter().map(|preset| preset.name);
+        let names: Vec<&str> = Preset::groups().chain(presets).collect();
         for contender in &named {
-            check_name(&contender.model)?;
+            check_known("model or group", &contender.model, &names)?;
             let recipe = contender.recipe.as_ref().or(self.flags.recipe.as_ref());
             if let (Some(recipe), Some(_)) = (recipe, Preset::group(&contender.model)) {
                 check_recipe_of_group(recipe)?;
@@ -238,45 +242,24 @@ impl Compare {
     }
 }
 
-/// What groups of models are called.
-fn groups() -> impl Iterator<Item = &'static str> {
-    let families = Family::ALL.into_iter().map(|family| family.name());
-    std::iter::once("all").chain(families)
+/// Checks that some model has a recipe of this name.
+fn check_recipe_of_group(recipe: &str) -> Result<(), CliError> {
+    let recipes = PRESETS.iter().map(Preset::recipes);
+    let recipes: BTreeSet<String> = recipes.flat_map(BTreeMap::into_keys).collect();
+    let known = std::iter::once(DEFAULT_RECIPE).chain(recipes.iter().map(String::as_str));
+    check_known("recipe", recipe, &known.collect::<Vec<_>>())
 }
 
-/// Checks that a model or a group has this name.
-fn check_name(name: &str) -> Result<(), CliError> {
-    let presets = PRESETS.iter().map(|preset| preset.name);
-    let known: Vec<&str> = groups().chain(presets).collect();
+/// Checks that a name in --models is one of those that there are.
+fn check_known(noun: &str, name: &str, known: &[&str]) -> Result<(), CliError> {
     if known.contains(&name) {
         return Ok(());
     }
     let suggestion = nearest(name, known.iter().copied());
-    let suggestion = suggestion.map(|nearest| format!("; did you mean {nearest:?}?"));
     Err(CliError::Usage(format!(
-        "--models: there is no model or group called {name:?}; there are {}{}",
+        "--models: there is no {noun} called {name:?}; there are {}{}",
         known.join(", "),
-        suggestion.unwrap_or_default()
-    )))
-}
-
-/// Checks that some model has a recipe of this name.
-fn check_recipe_of_group(recipe: &str) -> Result<(), CliError> {
-    let recipes = PRESETS
-        .iter()
-        .flat_map(|preset| preset.recipes().into_keys());
-    let mut known: Vec<String> = recipes.chain([DEFAULT_RECIPE.to_string()]).collect();
-    known.sort();
-    known.dedup();
-    if known.iter().any(|known| known == recipe) {
-        return Ok(());
-    }
-    let suggestion = nearest(recipe, known.iter().map(String::as_str));
-    let suggestion = suggestion.map(|nearest| format!("; did you mean {nearest:?}?"));
-    Err(CliError::Usage(format!(
-        "no model has a recipe called {recipe:?}; there are {}{}",
-        known.join(", "),
-        suggestion.unwrap_or_default()
+        suggestion.map_or_else(String::new, |s| format!("; did you mean {s:?}?"))
     )))
 }
 

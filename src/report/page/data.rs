@@ -8,7 +8,7 @@ use super::{Page, PageInput};
 use crate::render::PackedMesh;
 use crate::report::compare::ComparedInput;
 
-/// Digits of a value in a chart: so many that two decimals of it are those of the value but where it lies between them.
+/// Digits of a value in a chart: enough that rounding it to two decimals gives what rounding the value itself does.
 const DIGITS: i32 = 9;
 
 /// The content of the data element.
